@@ -1,0 +1,26 @@
+//! Dapr's building blocks as two traits and plain data: no I/O, no runtime, no wire format but HTTP's own types.
+//!
+//! [`Sidecar`] is what a guest may ask of Dapr; [`AppChannel`] is what Dapr may ask of an app. Each has an answer in
+//! process and one over the wire, and everything else in Pillion is written against these two.
+
+pub mod body;
+pub mod channel;
+pub mod diagnostic;
+pub mod error;
+pub mod metadata;
+pub mod path;
+pub mod policy;
+pub mod pubsub;
+pub mod secrets;
+pub mod sidecar;
+pub mod state;
+pub mod trace;
+
+pub use body::Body;
+pub use channel::AppChannel;
+pub use diagnostic::Diagnostic;
+pub use error::{Code, Error, Fault, Result};
+pub use sidecar::{Invocation, Sidecar, Target};
+
+/// Free-form string pairs that go with a request: Dapr's `metadata.*` query parameters and gRPC metadata maps.
+pub type Metadata = std::collections::BTreeMap<String, String>;

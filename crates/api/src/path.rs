@@ -1,0 +1,149 @@
+//! One normal form of a request path: what is authorised is what is dispatched.
+//!
+//! Dapr's critical bugs of 2023 and 2026 were paths that two places read differently. So every edge calls
+//! [`normalise`] once, and everything behind it uses the result.
+
+use crate::{Code, Error, Result};
+use percent_encoding::percent_decode_str;
+
+/// The longest path that is looked at, in bytes before decoding.
+pub const MAX_PATH: usize = 8 * 1024;
+
+/// A path that was decoded once and cleaned: begins with `/`, has no empty, `.` or `..` segment, no control character.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Path(String);
+
+impl Path {
+    /// The decoded path.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Its segments, without slashes; none for `/`.
+    pub fn segments(&self) -> impl Iterator<Item = &str> {
+        self.0.split('/').filter(|segment| !segment.is_empty())
+    }
+
+    /// Whether this is `prefix` itself or lies below it.
+    pub fn starts_with(&self, prefix: &Path) -> bool {
+        self.below(prefix).is_some()
+    }
+
+    /// What follows `prefix`, with its leading slash (`/` for the prefix itself); none where it lies elsewhere.
+    pub fn below(&self, prefix: &Path) -> Option<&str> {
+        if prefix.0 == "/" {
+            return Some(&self.0);
+        }
+        match self.0.strip_prefix(prefix.as_str())? {
+            "" => Some("/"),
+            rest if rest.starts_with('/') => Some(rest),
+            _ => None,
+        }
+    }
+}
+
+impl std::fmt::Display for Path {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Decodes a raw path once and cleans it: empty segments and a trailing slash fall away, as in daprd.
+///
+/// # Errors
+/// [`Code::RequestRefused`] for what two readers could take differently: dot segments, plain or encoded, encoded slashes
+/// and backslashes, control characters, bytes that are not UTF-8, a broken escape, a path that is too long.
+pub fn normalise(raw: &str) -> Result<Path> {
+    if raw.len() > MAX_PATH {
+        return Err(refused("is too long"));
+    }
+    let mut path = String::with_capacity(raw.len() + 1);
+    for segment in raw.split('/').filter(|segment| !segment.is_empty()) {
+        check_escapes(segment)?;
+        let decoded = percent_decode_str(segment).decode_utf8().map_err(|_| refused("is not UTF-8"))?;
+        check_segment(&decoded)?;
+        path.push('/');
+        path.push_str(&decoded);
+    }
+    if path.is_empty() {
+        path.push('/');
+    }
+    Ok(Path(path))
+}
+
+fn check_escapes(segment: &str) -> Result<()> {
+    let bytes = segment.as_bytes();
+    for (at, _) in bytes.iter().enumerate().filter(|(_, byte)| **byte == b'%') {
+        let digits = bytes.get(at + 1..at + 3).ok_or_else(|| refused("has a broken escape"))?;
+        if !digits.iter().all(u8::is_ascii_hexdigit) {
+            return Err(refused("has a broken escape"));
+        }
+    }
+    Ok(())
+}
+
+fn check_segment(decoded: &str) -> Result<()> {
+    if decoded == "." || decoded == ".." {
+        return Err(refused("has a dot segment"));
+    }
+    if decoded.chars().any(|c| c == '/' || c == '\\' || c.is_control()) {
+        return Err(refused("has an encoded slash, a backslash or a control character"));
+    }
+    Ok(())
+}
+
+fn refused(what: &'static str) -> Error {
+    Error::new(Code::RequestRefused, format!("the request path {what}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(raw: &str, normal: &str) {
+        assert_eq!(normalise(raw).expect(raw).as_str(), normal, "{raw}");
+    }
+
+    #[test]
+    fn paths_are_decoded_once_and_cleaned() {
+        check("/", "/");
+        check("", "/");
+        check("//a//b/", "/a/b");
+        check("/a%20b", "/a b");
+        check("/a%2520b", "/a%20b");
+        check("/%C3%A4", "/ä");
+        check("/a;b", "/a;b");
+        check("/.git", "/.git");
+    }
+
+    #[test]
+    fn what_two_readers_could_take_differently_is_refused() {
+        for raw in [
+            "/../x",
+            "/a/..",
+            "/%2e%2e/x",
+            "/.%2E/x",
+            "/a/./b",
+            "/a%2fb",
+            "/a%5cb",
+            "/a\\b",
+            "/%00",
+            "/%0a",
+            "/%ff",
+            "/%",
+            "/%2",
+            "/%zz",
+        ] {
+            assert!(normalise(raw).is_err(), "{raw}");
+        }
+        assert!(normalise(&"/a".repeat(MAX_PATH)).is_err());
+    }
+
+    #[test]
+    fn a_prefix_ends_at_a_segment() {
+        let prefix = normalise("/static").expect("a path");
+        assert_eq!(normalise("/static/a.css").expect("a path").below(&prefix), Some("/a.css"));
+        assert_eq!(normalise("/static").expect("a path").below(&prefix), Some("/"));
+        assert_eq!(normalise("/staticky").expect("a path").below(&prefix), None);
+    }
+}
