@@ -1,0 +1,111 @@
+//! The guests: name, package, kind, and where a manifest expects each.
+
+use std::path::PathBuf;
+
+use crate::run;
+
+/// One Wasm program that is built from source.
+pub(crate) struct Guest {
+    /// The name of its file in `guests/out/`.
+    pub(crate) name: &'static str,
+    pub(crate) package: &'static str,
+    /// Its folder, from the root.
+    pub(crate) folder: &'static str,
+    pub(crate) kind: Kind,
+    /// A second place, from the root: beside the manifest that names it.
+    pub(crate) copy: Option<&'static str>,
+}
+
+/// How a guest is built and finished.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// A preview 1 program with `_start`.
+    Command,
+    /// A component: the preview 1 adapter fills in what std wants. `proxy` imports least, `reactor` has all of wasi:cli.
+    Http { adapter: &'static str },
+    /// A library with bytes exports of its own.
+    Bindgen,
+    /// A library whose bytes exports come from wasm-bindgen's own tool, which goes by the compiler's features.
+    Web { features: &'static str },
+}
+
+impl Kind {
+    /// Compiler features beside those of every guest.
+    pub(crate) fn features(self) -> &'static str {
+        if let Self::Web { features } = self { features } else { "" }
+    }
+
+    pub(crate) fn target(self) -> &'static str {
+        match self {
+            Self::Web { .. } => "wasm32-unknown-unknown",
+            _ => "wasm32-wasip1",
+        }
+    }
+}
+
+impl Guest {
+    /// Cargo's file name: libraries have underscores, programs keep their name. A guest that shares a package shares this.
+    pub(crate) fn artifact(&self) -> String {
+        match self.kind {
+            Kind::Command => self.name.to_owned(),
+            Kind::Web { .. } => self.package.replace('-', "_"),
+            _ => self.name.replace('-', "_"),
+        }
+    }
+
+    /// Where the example's manifest expects it.
+    pub(crate) fn copy_file(&self) -> Option<PathBuf> {
+        self.copy.map(|file| run::root().join(file))
+    }
+}
+
+const PROXY: Kind = Kind::Http { adapter: "proxy" };
+const REACTOR: Kind = Kind::Http { adapter: "reactor" };
+/// What the compiler has by default: a result is two values, and the table of JavaScript's values is an import.
+const WEB: Kind = Kind::Web { features: "" };
+/// The form before that: a result goes to a slot on the guest's stack, and nothing is imported.
+const WEB_SLOT: Kind = Kind::Web { features: ",-reference-types,-multivalue" };
+
+/// A guest for the runtime's tests, in `guests/<name>`.
+const fn test(name: &'static str, folder: &'static str, kind: Kind) -> Guest {
+    Guest { name, package: name, folder, kind, copy: None }
+}
+
+/// Every guest. Each must appear in a test: `cargo xtask guests --check`.
+pub(crate) const GUESTS: &[Guest] = &[
+    Guest {
+        name: "grayscale",
+        package: "image-api-rs",
+        folder: "examples/dapr-wasm/image-api-rs",
+        kind: Kind::Command,
+        copy: Some("examples/dapr-wasm/image-api-rs/grayscale.wasm"),
+    },
+    Guest {
+        name: "classify",
+        package: "image-api-go",
+        folder: "examples/dapr-wasm/image-api-go",
+        kind: Kind::Bindgen,
+        copy: Some("examples/dapr-wasm/image-api-go/classify.wasm"),
+    },
+    Guest {
+        name: "hello",
+        package: "web-port-hello",
+        folder: "examples/dapr-wasm/web-port/hello",
+        kind: PROXY,
+        copy: Some("examples/dapr-wasm/web-port/hello.wasm"),
+    },
+    test("bindgen-classic", "guests/bindgen-classic", Kind::Bindgen),
+    test("bindgen-wasmedge", "guests/bindgen-wasmedge", Kind::Bindgen),
+    test("bindgen-web", "guests/bindgen-web", WEB),
+    Guest { package: "bindgen-web", ..test("bindgen-web-slot", "guests/bindgen-web", WEB_SLOT) },
+    test("echo-command", "guests/echo-command", Kind::Command),
+    test("http-call", "guests/http-call", PROXY),
+    test("http-echo", "guests/http-echo", REACTOR),
+    test("tf-first", "guests/tf-first", Kind::Bindgen),
+    test("tf-second", "guests/tf-second", Kind::Bindgen),
+];
+
+/// All names, for a message.
+pub(crate) fn names() -> String {
+    GUESTS.iter().map(|guest| guest.name).collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,124 @@
+//! `cargo xtask test`: installs what the tests need, runs every check, says how long each part took.
+
+mod counted;
+
+use crate::{
+    Result, guests,
+    run::{cargo, check, find, root, timed},
+};
+use counted::Counts;
+use std::{
+    process::Command,
+    time::{Duration, Instant},
+};
+
+/// One part; later parts rely on what earlier ones made.
+struct Part {
+    name: &'static str,
+    about: &'static str,
+    run: fn(&mut Counts) -> Result<()>,
+}
+
+const PARTS: &[Part] = &[
+    Part { name: "tools", about: "installs a browser for the page's test, where apt-get can", run: tools },
+    Part { name: "format", about: "rustfmt over both workspaces", run: format },
+    Part { name: "guests", about: "builds the guests, and fails if one has no test", run: build_guests },
+    Part { name: "lint", about: "clippy over the workspace, warnings are errors", run: lint },
+    Part { name: "test", about: "every test of the workspace", run: test },
+    Part { name: "guest-tests", about: "the guests' own tests, on this machine", run: guest_tests },
+];
+
+/// Folders of the guests workspace whose functions have tests that need no host.
+const TESTED_GUESTS: &[&str] = &["image-api-rs", "image-api-go"];
+
+pub(crate) fn run(arguments: &[&str]) -> Result<()> {
+    if arguments == ["--list"] {
+        for Part { name, about, .. } in PARTS {
+            println!("{name:<12} {about}");
+        }
+        return Ok(());
+    }
+    if let Some(unknown) = arguments.iter().find(|name| !PARTS.iter().any(|part| part.name == **name)) {
+        return Err(format!("unknown part `{unknown}`; `cargo xtask test --list` lists them").into());
+    }
+    let chosen = |part: &&Part| arguments.is_empty() || arguments.contains(&part.name);
+    let began = Instant::now();
+    let mut counts = Counts::default();
+    let mut times = Vec::new();
+    let mut outcome = Ok(());
+    for part in PARTS.iter().filter(chosen) {
+        println!("\n== {}: {}", part.name, part.about);
+        match timed(|| (part.run)(&mut counts)) {
+            Ok(((), time)) => times.push((part.name, time)),
+            Err(error) => {
+                outcome = Err(format!("{}: {error}", part.name).into());
+                break;
+            }
+        }
+    }
+    report(&times, began.elapsed(), &counts);
+    outcome
+}
+
+fn report(times: &[(&str, Duration)], whole: Duration, counts: &Counts) {
+    println!("\n== time");
+    for (name, time) in times {
+        println!("{name:<12} {:>7.1} s", time.as_secs_f64());
+    }
+    println!("{:<12} {:>7.1} s\n", "all", whole.as_secs_f64());
+    for reason in &counts.reasons {
+        println!("{reason}");
+    }
+    println!("{} passed, {} failed, {} skipped", counts.passed, counts.failed, counts.skipped());
+}
+
+fn tools(_: &mut Counts) -> Result<()> {
+    if find("chromedriver").is_some() {
+        return Ok(());
+    }
+    if find("apt-get").is_none() {
+        println!("no apt-get and no chromedriver: the page's test is skipped");
+        return Ok(());
+    }
+    let apt =
+        |arguments: &[&str]| check(Command::new("apt-get").args(arguments).env("DEBIAN_FRONTEND", "noninteractive"));
+    apt(&["update", "-qq"])?;
+    apt(&["install", "-y", "-qq", "--no-install-recommends", "chromium", "chromium-driver"])
+}
+
+fn format(_: &mut Counts) -> Result<()> {
+    for manifest in ["Cargo.toml", "guests/Cargo.toml"] {
+        check(
+            Command::new(cargo()).args(["fmt", "--all", "--check", "--manifest-path", manifest]).current_dir(root()),
+        )?;
+    }
+    Ok(())
+}
+
+fn build_guests(_: &mut Counts) -> Result<()> {
+    guests::run(&[])?;
+    guests::run(&["--check"])
+}
+
+fn lint(_: &mut Counts) -> Result<()> {
+    let clippy = ["clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"];
+    check(quiet(Command::new(cargo()).args(clippy)))
+}
+
+fn test(counts: &mut Counts) -> Result<()> {
+    counts.run(quiet(Command::new(cargo()).args(["test", "--workspace", "--no-fail-fast", "--", "--show-output"])))
+}
+
+fn guest_tests(counts: &mut Counts) -> Result<()> {
+    let mut command = Command::new(cargo());
+    command.args(["test", "--manifest-path", "guests/Cargo.toml"]);
+    for name in TESTED_GUESTS {
+        command.args(["-p", name]);
+    }
+    counts.run(quiet(command.args(["--", "--show-output"])))
+}
+
+/// In the repository, without what would make an error costly.
+fn quiet(command: &mut Command) -> &mut Command {
+    command.current_dir(root()).env_remove("RUST_BACKTRACE")
+}
