@@ -1,0 +1,89 @@
+//! State stores: what each must do, the keys that it sees, and the errors that apps see.
+
+pub(crate) mod errors;
+pub(crate) mod in_memory;
+pub(crate) mod keys;
+pub(crate) mod sqlite;
+
+use async_trait::async_trait;
+use pillion_api::{
+    Metadata,
+    state::{Delete, Item, Operation, Set},
+};
+use std::{
+    fmt,
+    time::{Duration, SystemTime},
+};
+
+/// A store of keys that have their prefix already. Every store passes the same tests (`tests/state.rs`).
+#[async_trait]
+pub(crate) trait StateStore: Send + Sync {
+    /// As `/v1.0/metadata` names them.
+    fn capabilities(&self) -> &'static [&'static str];
+
+    /// Reads keys, answered in their order; a key that expired is none.
+    async fn get(&self, keys: Vec<String>) -> Result<Vec<Option<Item>>, StoreError>;
+
+    /// Does one operation.
+    async fn execute(&self, operation: Operation) -> Result<(), StoreError> {
+        self.transact(vec![operation]).await
+    }
+
+    /// Does all of the operations in their order, or none.
+    async fn transact(&self, operations: Vec<Operation>) -> Result<(), StoreError>;
+
+    /// Ends what runs in the background, after what was asked before is done.
+    async fn close(&self);
+}
+
+/// Why a store could not do what was asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum StoreError {
+    /// The ETag given is not the current one, or there is a key where none was wanted.
+    EtagMismatch(Option<String>),
+    /// Over the limit of that many bytes.
+    Full(u64),
+    /// Anything else, in a sentence.
+    Failed(String),
+}
+
+impl fmt::Display for StoreError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::EtagMismatch(None) => f.write_str("possible etag mismatch. error from state store"),
+            Self::EtagMismatch(Some(why)) => write!(f, "possible etag mismatch. error from state store: {why}"),
+            Self::Full(limit) => write!(f, "the state store is full: it holds at most {limit} bytes"),
+            Self::Failed(why) => f.write_str(why),
+        }
+    }
+}
+
+/// The etag that a request names; Dapr takes an empty one as none.
+pub(crate) fn etag(etag: &Option<String>) -> Option<&str> {
+    etag.as_deref().filter(|etag| !etag.is_empty())
+}
+
+/// The time to live that a write asks for; none where it is 0 or -1, which remove an older one.
+pub(crate) fn ttl(metadata: &Metadata) -> Result<Option<Duration>, StoreError> {
+    let Some(text) = metadata.get("ttlInSeconds").filter(|text| !text.is_empty()) else { return Ok(None) };
+    let wrong = |why: &str| StoreError::Failed(format!("incorrect value for metadata 'ttlInSeconds': {why}"));
+    let seconds: i64 = text.parse().map_err(|_| wrong(&format!("`{text}` is no whole number")))?;
+    match seconds {
+        -1 | 0 => Ok(None),
+        1..=2_147_483_647 => Ok(Some(Duration::from_secs(seconds.unsigned_abs()))),
+        _ => Err(wrong("must be -1 or greater")),
+    }
+}
+
+/// When a write with this time to live expires.
+pub(crate) fn expiry(now: SystemTime, ttl: Option<Duration>) -> Option<SystemTime> {
+    ttl.and_then(|ttl| now.checked_add(ttl))
+}
+
+/// The same operation on another key.
+pub(crate) fn with_key(operation: Operation, key: String) -> Operation {
+    match operation {
+        Operation::Upsert(set) => Operation::Upsert(Set { key, ..set }),
+        Operation::Delete(delete) => Operation::Delete(Delete { key, ..delete }),
+    }
+}

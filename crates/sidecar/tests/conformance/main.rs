@@ -1,0 +1,12 @@
+//! What every component, and the sidecar around them, must do: tables through one `check` each.
+
+mod durability;
+mod harness;
+mod invocation;
+mod metadata;
+mod policy;
+mod pubsub;
+mod remote_app;
+mod resources;
+mod secrets;
+mod state;
