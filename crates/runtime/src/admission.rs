@@ -1,0 +1,129 @@
+//! Who may run, who waits, who is sent away. Queues are bounded by time, not by length: a short queue sheds what could
+//! have been served, a long one serves what nobody waits for any more.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+/// One part in so many of a new service time goes into the average.
+const SMOOTHING: u64 = 8;
+
+/// A bound on concurrency with a fair queue before it.
+#[derive(Debug)]
+pub(crate) struct Gate {
+    permits: Arc<Semaphore>,
+    places: usize,
+    waiting: AtomicUsize,
+    service_us: Arc<AtomicU64>,
+}
+
+impl Gate {
+    pub(crate) fn new(places: usize) -> Self {
+        let places = places.clamp(1, Semaphore::MAX_PERMITS);
+        Self {
+            permits: Arc::new(Semaphore::new(places)),
+            places,
+            waiting: AtomicUsize::new(0),
+            service_us: Arc::default(),
+        }
+    }
+
+    /// A place, at once or within `wait`.
+    ///
+    /// # Errors
+    /// When to come back.
+    pub(crate) async fn enter(&self, wait: Duration) -> Result<Permit, Duration> {
+        if let Ok(permit) = Arc::clone(&self.permits).try_acquire_owned() {
+            return Ok(self.permit(permit, false));
+        }
+        let expected = self.expected_wait();
+        // Shed before queueing: whoever can't be served in time learns it in microseconds, not after the wait.
+        if expected > wait {
+            return Err(expected);
+        }
+        let _waiting = Waiting::new(&self.waiting);
+        match tokio::time::timeout(wait, Arc::clone(&self.permits).acquire_owned()).await {
+            Ok(Ok(permit)) => Ok(self.permit(permit, true)),
+            _ => Err(wait),
+        }
+    }
+
+    /// How long a newcomer would wait, by the average time that a place is held.
+    fn expected_wait(&self) -> Duration {
+        let ahead = self.waiting.load(Ordering::Relaxed) as u64 / self.places as u64;
+        Duration::from_micros(self.service_us.load(Ordering::Relaxed).saturating_mul(ahead))
+    }
+
+    fn permit(&self, permit: OwnedSemaphorePermit, queued: bool) -> Permit {
+        Permit { _permit: permit, queued, since: Instant::now(), service_us: Arc::clone(&self.service_us) }
+    }
+}
+
+struct Waiting<'a>(&'a AtomicUsize);
+
+impl<'a> Waiting<'a> {
+    fn new(count: &'a AtomicUsize) -> Self {
+        count.fetch_add(1, Ordering::Relaxed);
+        Self(count)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// A place, given back when dropped.
+#[derive(Debug)]
+pub(crate) struct Permit {
+    _permit: OwnedSemaphorePermit,
+    /// Whether it had to be waited for.
+    pub(crate) queued: bool,
+    since: Instant,
+    service_us: Arc<AtomicU64>,
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        let held = u64::try_from(self.since.elapsed().as_micros()).unwrap_or(u64::MAX);
+        let average = self.service_us.load(Ordering::Relaxed);
+        // Two at once may lose one of the two samples; an average can bear that.
+        let next = average - average / SMOOTHING + held / SMOOTHING;
+        self.service_us.store(next, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_full_gate_lets_in_who_waits_and_sends_away_who_waited_too_long() {
+        let gate = Arc::new(Gate::new(1));
+        let first = gate.enter(Duration::ZERO).await.expect("free");
+        assert!(!first.queued);
+        let wait = Duration::from_millis(20);
+        assert_eq!(gate.enter(wait).await.expect_err("full"), wait);
+        let of_task = Arc::clone(&gate);
+        let second =
+            tokio::spawn(async move { of_task.enter(Duration::from_secs(60)).await.map(|permit| permit.queued) });
+        while gate.waiting.load(Ordering::Relaxed) == 0 {
+            tokio::task::yield_now().await;
+        }
+        drop(first);
+        assert_eq!(second.await.expect("no panic"), Ok(true));
+    }
+
+    #[tokio::test]
+    async fn a_hopeless_queue_is_not_joined() {
+        let gate = Gate::new(1);
+        let _held = gate.enter(Duration::ZERO).await.expect("free");
+        gate.service_us.store(10_000_000, Ordering::Relaxed);
+        gate.waiting.store(1, Ordering::Relaxed);
+        let asked = Instant::now();
+        assert!(gate.enter(Duration::from_secs(5)).await.is_err());
+        assert!(asked.elapsed() < Duration::from_secs(1));
+    }
+}

@@ -1,0 +1,218 @@
+//! One call of one guest: who, why, until when, and on whose behalf.
+
+use crate::admission::{Gate, Permit};
+use crate::outgoing::Outgoing;
+use crate::runtime::Shared;
+use crate::stats::{Counters, Rate};
+use crate::{GuestKind, GuestSpec, Limits, incoming, limits::key};
+use futures_util::FutureExt;
+use http::{HeaderMap, Request, Response};
+use pillion_api::{Body, Code, Error, trace::TraceContext};
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+use tracing::Instrument;
+
+/// The thread of a guest sees the deadline first; this one speaks up where a bulk operation holds that thread.
+const EDGE_GRACE: Duration = Duration::from_millis(20);
+/// The longest request id that is taken over from a client.
+const MAX_REQUEST_ID: usize = 64;
+
+/// A guest in its app.
+pub(crate) struct Hosted {
+    pub(crate) app: Arc<str>,
+    pub(crate) spec: GuestSpec,
+    pub(crate) name: Arc<str>,
+    pub(crate) shared: Arc<Shared>,
+    /// None where no app stands behind the guest: a plain WASI run.
+    pub(crate) outgoing: Option<Arc<Outgoing>>,
+    pub(crate) counters: Counters,
+    gate: Gate,
+    log_rate: Rate,
+}
+
+impl Hosted {
+    pub(crate) fn new(shared: &Arc<Shared>, app: &str, spec: GuestSpec, outgoing: Option<Outgoing>) -> Self {
+        Self {
+            app: app.into(),
+            name: spec.name.as_str().into(),
+            gate: Gate::new(spec.limits.concurrency),
+            log_rate: Rate::new(spec.limits.log_rate),
+            counters: Counters::default(),
+            shared: Arc::clone(shared),
+            outgoing: outgoing.map(Arc::new),
+            spec,
+        }
+    }
+
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.spec.limits
+    }
+
+    pub(crate) fn log_rate(&self) -> &Rate {
+        &self.log_rate
+    }
+
+    pub(crate) fn kind(&self) -> GuestKind {
+        self.spec.guest.kind()
+    }
+
+    /// Waits for a turn: first of the guest, then of the process, so that one guest's queue holds up no other's.
+    async fn admit(&self) -> Result<(Permit, Permit), Error> {
+        let asked = Instant::now();
+        let wait = self.limits().queue_wait;
+        let guest = self.gate.enter(wait).await.map_err(|waited| self.overloaded(waited))?;
+        let left = wait.saturating_sub(asked.elapsed());
+        let process = self.shared.process.enter(left).await.map_err(|waited| self.overloaded(waited))?;
+        if guest.queued || process.queued {
+            self.counters.waited(asked.elapsed());
+        }
+        Ok((guest, process))
+    }
+
+    fn overloaded(&self, retry_after: Duration) -> Error {
+        let name = &self.name;
+        Error::new(Code::Overloaded, format!("guest `{name}` has too many calls at once, and none ended in time"))
+            .hint("raise `limits.concurrency` of the guest, or send less at once")
+            .limit(key::CONCURRENCY, self.limits().concurrency as u64)
+            .retry_after(retry_after.max(Duration::from_secs(1)))
+    }
+}
+
+/// One call.
+pub(crate) struct Call {
+    pub(crate) hosted: Arc<Hosted>,
+    /// This call's own span; outgoing calls are its children.
+    pub(crate) trace: TraceContext,
+    pub(crate) deadline: Instant,
+    /// Runs what the guest asks of the outside, so that no spinning guest holds it up.
+    pub(crate) edge: tokio::runtime::Handle,
+    request: String,
+    host_calls: AtomicU64,
+}
+
+impl Call {
+    pub(crate) fn new(hosted: &Arc<Hosted>, headers: &HeaderMap) -> Arc<Self> {
+        let trace = trace_of(headers);
+        Arc::new(Self {
+            hosted: Arc::clone(hosted),
+            trace,
+            deadline: Instant::now() + hosted.limits().timeout,
+            edge: tokio::runtime::Handle::current(),
+            request: request_id(headers, trace),
+            host_calls: AtomicU64::new(0),
+        })
+    }
+
+    /// App, guest and request: what every log line of a guest says.
+    pub(crate) fn names(&self) -> (&str, &str, &str) {
+        (&self.hosted.app, &self.hosted.name, &self.request)
+    }
+
+    /// Counts a call of the outside.
+    pub(crate) fn count_host_call(&self) -> Result<(), Error> {
+        let most = self.hosted.limits().host_calls;
+        if self.host_calls.fetch_add(1, Ordering::Relaxed) < most {
+            return Ok(());
+        }
+        Err(Error::new(Code::GuestLimit, format!("guest `{}` made more than {most} host calls", self.hosted.name))
+            .hint("raise `limits.hostCalls` of the guest if that many are meant")
+            .limit(key::HOST_CALLS, most))
+    }
+
+    pub(crate) fn timed_out(&self) -> Error {
+        let (name, limit) = (&self.hosted.name, self.hosted.limits().timeout);
+        Error::new(Code::GuestTimeout, format!("guest `{name}` ran past its deadline of {limit:?}"))
+            .hint("raise `limits.timeout` of the guest if it needs that long")
+            .limit(key::TIMEOUT, u64::try_from(limit.as_millis()).unwrap_or(u64::MAX))
+    }
+
+    fn span(&self, trigger: &'static str) -> tracing::Span {
+        let (app, guest, request_id) = self.names();
+        tracing::info_span!(
+            "call",
+            app,
+            guest,
+            request_id,
+            trigger,
+            trace_id = format_args!("{:032x}", self.trace.trace_id),
+            span_id = format_args!("{:016x}", self.trace.span_id)
+        )
+    }
+}
+
+/// Continues the caller's trace, or begins one.
+fn trace_of(headers: &HeaderMap) -> TraceContext {
+    let parent = headers.get("traceparent").and_then(|value| value.to_str().ok()).and_then(TraceContext::parse);
+    match parent {
+        Some(parent) => parent.child(random_u64()),
+        None => {
+            let trace_id = (u128::from(random_u64()) << 64) | u128::from(random_u64());
+            TraceContext { trace_id, span_id: random_u64(), sampled: false }
+        }
+    }
+}
+
+/// A random number that is not 0. Ids need to be different, not secret.
+pub(crate) fn random_u64() -> u64 {
+    use std::hash::{BuildHasher, RandomState};
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    thread_local!(static STATE: RandomState = RandomState::new());
+    STATE.with(|state| state.hash_one(COUNT.fetch_add(1, Ordering::Relaxed))).max(1)
+}
+
+fn request_id(headers: &HeaderMap, trace: TraceContext) -> String {
+    let given = headers.get("x-request-id").and_then(|value| value.to_str().ok());
+    match given {
+        Some(id) if !id.is_empty() && id.len() <= MAX_REQUEST_ID => id.to_owned(),
+        _ => format!("{:016x}", trace.span_id),
+    }
+}
+
+/// Calls a guest with a request; counts it and logs what failed.
+pub(crate) async fn run(
+    hosted: &Arc<Hosted>,
+    trigger: &'static str,
+    request: Request<Body>,
+) -> Result<Response<Body>, Error> {
+    let _started = hosted.counters.start();
+    let result = admitted(hosted, trigger, request).await;
+    if let Err(error) = &result {
+        hosted.counters.failed(error.code());
+        let (app, guest) = (&*hosted.app, &*hosted.name);
+        tracing::warn!(app, guest, trigger, code = error.code().name(), hint = error.help(), "{error}");
+    }
+    result
+}
+
+async fn admitted(
+    hosted: &Arc<Hosted>,
+    trigger: &'static str,
+    request: Request<Body>,
+) -> Result<Response<Body>, Error> {
+    let (parts, body) = request.into_parts();
+    let (limit, budget) = (hosted.limits().request, &hosted.shared.budget);
+    let (body, _share) = incoming::receive(hosted.kind(), body, limit, budget).await?;
+    let permits = hosted.admit().await?;
+    let call = Call::new(hosted, &parts.headers);
+    let span = call.span(trigger);
+    let future = crate::kind::call(Arc::clone(&call), Request::from_parts(parts, body), permits);
+    on_guest_thread(&call, future.instrument(span)).await
+}
+
+/// Runs a call where guests run. A client that goes away drops this future, and with it the guest.
+async fn on_guest_thread<T: Send + 'static>(
+    call: &Call,
+    future: impl Future<Output = Result<T, Error>> + Send + 'static,
+) -> Result<T, Error> {
+    let guarded = AssertUnwindSafe(future).catch_unwind();
+    let task = call.hosted.shared.threads.spawn(guarded);
+    match tokio::time::timeout_at((call.deadline + EDGE_GRACE).into(), task).await {
+        Err(_) => Err(call.timed_out()),
+        Ok(Ok(Ok(result))) => result,
+        Ok(Ok(Err(_)) | Err(_)) => {
+            Err(Error::new(Code::Internal, format!("guest `{}` failed in the host", call.hosted.name)))
+        }
+    }
+}

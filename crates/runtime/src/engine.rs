@@ -1,0 +1,135 @@
+//! The one place that configures Wasmtime.
+
+use crate::Options;
+use std::path::Path;
+use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, WasmBacktraceDetails};
+
+/// Stack of a guest's own frames. Go and Python guests recurse deeper than Wasmtime's default of half of it.
+const MAX_WASM_STACK: usize = 1 << 20;
+/// Stack of a guest and of the host functions that it calls.
+const ASYNC_STACK: usize = 2 << 20;
+/// Most of a memory that stays mapped between two instances where only dirty pages are reset.
+const KEEP_RESIDENT: usize = 4 << 20;
+/// The same where the whole kept window must be cleared each time.
+const KEEP_RESIDENT_CLEARED: usize = 64 << 10;
+/// Memories, tables and core instances that a component has beside its main module.
+const CORE_INSTANCES_PER_INSTANCE: u32 = 8;
+/// Room of one table in the pool, in elements; `limits.tableElements` can't go past it.
+pub(crate) const POOL_TABLE_ELEMENTS: usize = 1 << 20;
+/// Room of one memory in the pool; `limits.memory` can't go past it.
+pub(crate) const POOL_MEMORY: usize = 1 << 32;
+/// Memories, tables and instances that one file may declare; `limits.memories` and its like can't go past it. The pool
+/// walks over as many places when a module is dropped.
+const MOST_OF_EACH: u32 = 100;
+/// Frames of a trap that an error shows come from the first ones; more would cost on every deep recursion.
+const BACKTRACE_FRAMES: usize = 16;
+
+/// How memories are cleaned between two instances.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reset {
+    /// Only the dirty pages, found by `PAGEMAP_SCAN`.
+    DirtyPages,
+    /// All of the kept window.
+    Window,
+}
+
+impl Reset {
+    /// A dirty page that was swapped out is not found by `PAGEMAP_SCAN`, and the next guest could read it. So it is
+    /// used only where nothing can be swapped out.
+    fn detect() -> Self {
+        let available = PoolingAllocationConfig::is_pagemap_scan_available();
+        if available && !swap_is_active(Path::new("/proc/swaps")) { Self::DirtyPages } else { Self::Window }
+    }
+}
+
+/// Whether the kernel lists an area to swap to; unreadable counts as yes.
+fn swap_is_active(swaps: &Path) -> bool {
+    std::fs::read_to_string(swaps).map_or(true, |text| text.lines().skip(1).any(|line| !line.trim().is_empty()))
+}
+
+/// An engine for core modules and components of WASI 0.2.
+pub(crate) fn engine(options: &Options) -> wasmtime::Result<Engine> {
+    let reset = Reset::detect();
+    tracing::debug!(reset = ?reset, instances = options.max_instances, "engine: pooling allocator");
+    Engine::new(&config(options, reset))
+}
+
+fn config(options: &Options, reset: Reset) -> Config {
+    let mut config = Config::new();
+    config
+        .allocation_strategy(InstanceAllocationStrategy::Pooling(pool(options, reset)))
+        .memory_init_cow(true)
+        // A full reservation with its guard lets compiled code do without bounds checks.
+        .memory_reservation(POOL_MEMORY as u64)
+        .memory_guard_size(32 << 20)
+        .epoch_interruption(true)
+        // Costs 20 % on the paths of 0.2, which don't need it.
+        .concurrency_support(false)
+        .max_wasm_stack(MAX_WASM_STACK)
+        .async_stack_size(ASYNC_STACK)
+        .wasm_backtrace_details(WasmBacktraceDetails::Enable)
+        .wasm_backtrace_max_frames(std::num::NonZeroUsize::new(BACKTRACE_FRAMES))
+        .wasm_multi_memory(true)
+        .wasm_memory64(true)
+        .wasm_relaxed_simd(true)
+        .relaxed_simd_deterministic(false);
+    config
+}
+
+fn pool(options: &Options, reset: Reset) -> PoolingAllocationConfig {
+    let instances = options.max_instances.max(1);
+    let core = instances.saturating_mul(CORE_INSTANCES_PER_INSTANCE);
+    let mut pool = PoolingAllocationConfig::new();
+    pool.total_core_instances(core)
+        .total_component_instances(instances)
+        .total_memories(instances.saturating_mul(2))
+        .total_tables(instances.saturating_mul(4))
+        .total_stacks(instances.saturating_mul(2))
+        .max_core_instances_per_component(MOST_OF_EACH)
+        .max_memories_per_component(MOST_OF_EACH)
+        .max_tables_per_component(MOST_OF_EACH)
+        .max_memories_per_module(MOST_OF_EACH)
+        .max_tables_per_module(MOST_OF_EACH)
+        .max_core_instance_size(4 << 20)
+        .max_component_instance_size(4 << 20)
+        .max_memory_size(POOL_MEMORY)
+        .table_elements(POOL_TABLE_ELEMENTS)
+        .max_unused_warm_slots(instances.min(64))
+        .table_keep_resident(64 << 10)
+        .async_stack_keep_resident(32 << 10)
+        .linear_memory_keep_resident(keep_resident(options, reset));
+    if reset == Reset::DirtyPages {
+        pool.pagemap_scan(Enabled::Yes);
+    }
+    pool
+}
+
+/// What all slots keep together stays under the memory budget.
+fn keep_resident(options: &Options, reset: Reset) -> usize {
+    let share = options.memory_budget / u64::from(options.max_instances.max(1));
+    let most = if reset == Reset::DirtyPages { KEEP_RESIDENT } else { KEEP_RESIDENT_CLEARED };
+    most.min(usize::try_from(share).unwrap_or(most))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn swap_counts_unless_the_list_is_empty() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let check = |text: &str, active| {
+            let file = folder.path().join("swaps");
+            std::fs::write(&file, text).expect("written");
+            assert_eq!(swap_is_active(&file), active, "{text:?}");
+        };
+        check("Filename\tType\tSize\tUsed\tPriority\n", false);
+        check("Filename\tType\tSize\tUsed\tPriority\n/dev/zram0 partition 1 0 100\n", true);
+        assert!(swap_is_active(&folder.path().join("missing")));
+    }
+
+    #[test]
+    fn an_engine_can_be_made_with_the_defaults() {
+        engine(&Options::default()).expect("an engine");
+    }
+}

@@ -1,0 +1,88 @@
+//! A guest: loaded, compiled and linked, ready to be instantiated.
+
+use crate::Inspection;
+use crate::instance::Host;
+use crate::kind::bindgen::BindgenPre;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::sync::Arc;
+use wasmtime::InstancePre;
+use wasmtime_wasi::p2::bindings::CommandPre;
+use wasmtime_wasi_http::p2::bindings::ProxyPre;
+
+/// How a guest is called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum GuestKind {
+    /// A program: stdin, environment, stdout, exit code.
+    Command,
+    /// A handler of HTTP requests.
+    Http,
+    /// A function of bytes.
+    Bindgen,
+}
+
+impl fmt::Display for GuestKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Command => "command",
+            Self::Http => "http",
+            Self::Bindgen => "bindgen",
+        })
+    }
+}
+
+/// A loaded guest. Cheap to clone; the code is shared.
+#[derive(Clone)]
+pub struct Guest(pub(crate) Arc<Inner>);
+
+pub(crate) struct Inner {
+    pub(crate) name: String,
+    pub(crate) inspection: Inspection,
+    pub(crate) program: Program,
+    pub(crate) needs: Needs,
+}
+
+/// Linked code.
+pub(crate) enum Program {
+    Core(InstancePre<Host>),
+    Command(CommandPre<Host>),
+    Http(ProxyPre<Host>),
+    Bindgen(BindgenPre),
+}
+
+/// What an instance takes before its first instruction.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Needs {
+    pub(crate) memories: usize,
+    pub(crate) memory_bytes: u64,
+    pub(crate) tables: usize,
+    pub(crate) table_elements: u64,
+}
+
+impl Guest {
+    /// The name it was loaded under.
+    pub fn name(&self) -> &str {
+        &self.0.name
+    }
+
+    /// How it is called.
+    pub fn kind(&self) -> GuestKind {
+        match self.0.program {
+            Program::Core(_) | Program::Command(_) => GuestKind::Command,
+            Program::Http(_) => GuestKind::Http,
+            Program::Bindgen(_) => GuestKind::Bindgen,
+        }
+    }
+
+    /// What its file says of it.
+    pub fn inspection(&self) -> &Inspection {
+        &self.0.inspection
+    }
+}
+
+impl fmt::Debug for Guest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Guest({}, {})", self.name(), self.kind())
+    }
+}

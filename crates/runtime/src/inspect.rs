@@ -1,0 +1,313 @@
+//! What a guest's file says of it, read without compiling.
+
+use crate::GuestKind;
+use pillion_api::{Code, Error};
+use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
+use wasmparser::{CompositeInnerType, ExternalKind, Parser, Payload, TypeRef, ValType};
+
+/// Bytes of a page of memory.
+const PAGE: u64 = 64 << 10;
+/// Imports and exports that are listed; a file with more is none that a person wrote.
+const MAX_NAMES: usize = 10_000;
+
+/// Core module or component.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Format {
+    /// A core module.
+    Module,
+    /// A component.
+    Component,
+}
+
+/// One import.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Import {
+    /// The module, or the interface of a component.
+    pub module: String,
+    /// The function; empty for an interface of a component.
+    pub name: String,
+}
+
+/// One export.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Export {
+    /// Its name.
+    pub name: String,
+    /// The signature of a core function, as `(i32, i32) -> i32`; empty for anything else.
+    pub signature: String,
+}
+
+/// What `pillion inspect` shows.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Inspection {
+    /// How it would be called; none where it can't be.
+    pub kind: Option<GuestKind>,
+    /// Why it can't be called.
+    pub problem: Option<String>,
+    /// Core module or component.
+    pub format: Format,
+    /// Exports that `call` could name.
+    pub calls: Vec<String>,
+    /// What it imports.
+    pub imports: Vec<Import>,
+    /// What it exports.
+    pub exports: Vec<Export>,
+    /// Building blocks of Dapr, and other services of the host, that it can use.
+    pub building_blocks: Vec<String>,
+    /// Lines of `allow:` that it may need, with names to fill in.
+    pub allow: Vec<String>,
+    /// Bytes of memory that it begins with, over all memories of the main level.
+    pub memory: u64,
+    /// Bytes of its file.
+    pub size: u64,
+    /// BLAKE3 of its file.
+    pub digest: String,
+}
+
+impl Inspection {
+    pub(crate) fn exports(&self, name: &str) -> bool {
+        self.exports.iter().any(|export| export.name == name)
+    }
+
+    pub(crate) fn signature(&self, name: &str) -> Option<&str> {
+        self.exports.iter().find(|export| export.name == name).map(|export| export.signature.as_str())
+    }
+
+    pub(crate) fn imports(&self, module: &str) -> bool {
+        self.imports.iter().any(|import| import.module == module)
+    }
+}
+
+/// Reads a guest's file, text or binary, without compiling it.
+///
+/// # Errors
+/// [`Code::GuestInvalid`] where it isn't WebAssembly.
+pub fn inspect(bytes: &[u8]) -> Result<Inspection, Error> {
+    read(&to_binary(bytes)?)
+}
+
+/// Translates the text format; a binary stays as it is.
+pub(crate) fn to_binary(bytes: &[u8]) -> Result<Cow<'_, [u8]>, Error> {
+    if bytes.starts_with(b"\0asm") {
+        return Ok(Cow::Borrowed(bytes));
+    }
+    let looks_like_text = std::str::from_utf8(bytes).is_ok_and(|text| {
+        let text = text.trim_start();
+        text.starts_with("(module")
+            || text.starts_with("(component")
+            || text.starts_with(";;")
+            || text.starts_with("(;")
+    });
+    if !looks_like_text {
+        return Err(invalid("is not WebAssembly: it does not begin with `\\0asm`, nor is it the text format")
+            .hint("build for wasm32-wasip1 or wasm32-wasip2, and name the .wasm file"));
+    }
+    wat::parse_bytes(bytes).map_err(|error| invalid(format!("is not valid WebAssembly text: {error}")))
+}
+
+pub(crate) fn invalid(what: impl std::fmt::Display) -> Error {
+    Error::new(Code::GuestInvalid, format!("the guest {what}"))
+}
+
+pub(crate) fn read(binary: &[u8]) -> Result<Inspection, Error> {
+    let mut raw = Raw::default();
+    raw.parse(binary).map_err(|error| {
+        invalid(format!("is damaged: {} at byte {}", error.message(), error.offset()))
+            .hint("build or download it again")
+    })?;
+    let mut inspection = Inspection {
+        kind: None,
+        problem: None,
+        format: if raw.component { Format::Component } else { Format::Module },
+        calls: Vec::new(),
+        imports: raw.imports,
+        exports: raw.exports,
+        building_blocks: Vec::new(),
+        allow: Vec::new(),
+        memory: raw.memory,
+        size: binary.len() as u64,
+        digest: blake3::hash(binary).to_hex().to_string(),
+    };
+    classify(&mut inspection);
+    needs(&mut inspection);
+    Ok(inspection)
+}
+
+#[derive(Default)]
+struct Raw {
+    component: bool,
+    imports: Vec<Import>,
+    exports: Vec<Export>,
+    memory: u64,
+    signatures: Vec<String>,
+    functions: Vec<u32>,
+}
+
+impl Raw {
+    fn parse(&mut self, binary: &[u8]) -> wasmparser::Result<()> {
+        let mut depth = 0u32;
+        for payload in Parser::new(0).parse_all(binary) {
+            let payload = payload?;
+            match &payload {
+                Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => depth += 1,
+                Payload::End(_) => depth = depth.saturating_sub(1),
+                _ if depth > 0 => {}
+                _ => self.section(payload)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn section(&mut self, payload: Payload<'_>) -> wasmparser::Result<()> {
+        match payload {
+            Payload::Version { encoding, .. } => self.component = encoding == wasmparser::Encoding::Component,
+            Payload::TypeSection(section) => {
+                for group in section {
+                    self.signatures.extend(group?.into_types().map(|ty| signature(&ty.composite_type.inner)));
+                }
+            }
+            Payload::ImportSection(section) => {
+                for import in section.into_imports() {
+                    self.import(import?);
+                }
+            }
+            Payload::FunctionSection(section) => {
+                self.functions.extend(section.into_iter().collect::<wasmparser::Result<Vec<_>>>()?);
+            }
+            Payload::MemorySection(section) => {
+                for memory in section {
+                    self.memory = self.memory.saturating_add(memory?.initial.saturating_mul(PAGE));
+                }
+            }
+            Payload::ExportSection(section) => {
+                for export in section {
+                    let export = export?;
+                    let function = matches!(export.kind, ExternalKind::Func | ExternalKind::FuncExact);
+                    let signature = if function { self.signature_of(export.index) } else { String::new() };
+                    self.export(export.name, signature);
+                }
+            }
+            Payload::ComponentImportSection(section) => {
+                for import in section {
+                    self.push_import(import?.name.name, "");
+                }
+            }
+            Payload::ComponentExportSection(section) => {
+                for export in section {
+                    self.export(export?.name.name, String::new());
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn import(&mut self, import: wasmparser::Import<'_>) {
+        if let TypeRef::Func(index) | TypeRef::FuncExact(index) = import.ty {
+            self.functions.push(index);
+        }
+        if let TypeRef::Memory(memory) = import.ty {
+            self.memory = self.memory.saturating_add(memory.initial.saturating_mul(PAGE));
+        }
+        self.push_import(import.module, import.name);
+    }
+
+    fn push_import(&mut self, module: &str, name: &str) {
+        if self.imports.len() < MAX_NAMES {
+            self.imports.push(Import { module: module.into(), name: name.into() });
+        }
+    }
+
+    fn export(&mut self, name: &str, signature: String) {
+        if self.exports.len() < MAX_NAMES {
+            self.exports.push(Export { name: name.into(), signature });
+        }
+    }
+
+    fn signature_of(&self, function: u32) -> String {
+        let index = self.functions.get(function as usize).copied().unwrap_or(u32::MAX);
+        self.signatures.get(index as usize).cloned().unwrap_or_default()
+    }
+}
+
+fn signature(ty: &CompositeInnerType) -> String {
+    let CompositeInnerType::Func(ty) = ty else { return String::new() };
+    let list = |types: &[ValType]| types.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    match ty.results() {
+        [] => format!("({})", list(ty.params())),
+        [one] => format!("({}) -> {one}", list(ty.params())),
+        many => format!("({}) -> ({})", list(ty.params()), list(many)),
+    }
+}
+
+fn classify(inspection: &mut Inspection) {
+    let decided = match inspection.format {
+        Format::Component => component_kind(inspection),
+        Format::Module => module_kind(inspection),
+    };
+    match decided {
+        Ok(kind) => inspection.kind = Some(kind),
+        Err(problem) => inspection.problem = Some(problem),
+    }
+    if inspection.format == Format::Module {
+        inspection.calls = crate::kind::bindgen::candidates(inspection);
+    }
+}
+
+fn component_kind(inspection: &Inspection) -> Result<GuestKind, String> {
+    let exports = |prefix: &str| inspection.exports.iter().any(|export| export.name.starts_with(prefix));
+    if exports("wasi:http/incoming-handler@0.2") {
+        Ok(GuestKind::Http)
+    } else if exports("wasi:cli/run@0.2") {
+        Ok(GuestKind::Command)
+    } else if exports("wasi:http/handler@0.3") || exports("wasi:cli/run@0.3") {
+        Err("is a component of WASI 0.3, which is not supported yet; build it for 0.2 (wasm32-wasip2)".into())
+    } else if exports("pillion:dapr/") {
+        Err("exports the world `pillion:dapr/service`, which is not supported yet".into())
+    } else {
+        Err("is a component that exports neither `wasi:http/incoming-handler@0.2` (an http guest) nor `wasi:cli/run@0.2` \
+             (a command)"
+            .into())
+    }
+}
+
+fn module_kind(inspection: &Inspection) -> Result<GuestKind, String> {
+    let bindgen = inspection.exports("__wbindgen_malloc") || inspection.exports("allocate");
+    if inspection.exports("_start") {
+        Ok(GuestKind::Command)
+    } else if bindgen && !crate::kind::bindgen::candidates(inspection).is_empty() {
+        Ok(GuestKind::Bindgen)
+    } else if bindgen {
+        Err("has the bindgen ABI but exports no function that takes bytes".into())
+    } else if inspection.imports("wasi_unstable") {
+        Err("is built for `wasi_unstable`, the WASI of 2019; build it with a current toolchain (wasm32-wasip1)".into())
+    } else {
+        Err("exports no `_start`: it is a library, not a command; build a program with a `main`, or an http component"
+            .into())
+    }
+}
+
+fn needs(inspection: &mut Inspection) {
+    let mut blocks = Vec::new();
+    let mut allow = Vec::new();
+    for (module, block, line) in [
+        ("wasi:http/outgoing-handler", "invocation", "invoke: [<app-id>]"),
+        ("wasi:http/outgoing-handler", "outgoing HTTP", "hosts: [<host>]"),
+        ("wasi:keyvalue/", "state", "state: [<store>]"),
+        ("wasi:messaging/", "pub/sub", "publish: [<pubsub>/<topic>]"),
+        ("wasi:blobstore/", "bindings", "bindings: [<binding>]"),
+        ("wasi:config/", "configuration", "configuration: [<component>]"),
+        ("wasmedge_tensorflow", "inference", "models: [<model>]"),
+        ("wasmedge_image", "picture decoding", ""),
+    ] {
+        if inspection.imports.iter().any(|import| import.module.starts_with(module)) {
+            blocks.push(block.to_owned());
+            allow.extend((!line.is_empty()).then(|| line.to_owned()));
+        }
+    }
+    blocks.dedup();
+    (inspection.building_blocks, inspection.allow) = (blocks, allow);
+}

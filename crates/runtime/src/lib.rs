@@ -1,0 +1,46 @@
+//! Runs guests: one engine, one maker of `Store`, one place for admission, one for the cache of compiled code.
+//!
+//! A [`Runtime`] loads files into [`Guest`]s and makes [`App`]s of them. An app answers as Dapr's app channel
+//! ([`pillion_api::AppChannel`]); its guests reach out by the [`pillion_api::Sidecar`] that it was made with. Guests run
+//! on threads of their own; everything that this crate does for them on the caller's side only waits.
+
+mod address;
+mod admission;
+mod app;
+mod artefact;
+mod cache;
+mod call;
+mod dial;
+mod engine;
+mod files;
+mod guest;
+mod host;
+mod hosts;
+mod incoming;
+mod inspect;
+mod instance;
+mod kind;
+mod limiter;
+pub mod limits;
+mod link;
+mod load;
+mod options;
+mod outgoing;
+mod output;
+mod route;
+mod runtime;
+mod spec;
+mod stats;
+mod threads;
+mod ticker;
+mod trap;
+
+pub use app::App;
+pub use cache::CacheError;
+pub use guest::{Guest, GuestKind};
+pub use inspect::{Export, Format, Import, Inspection, inspect};
+pub use limits::Limits;
+pub use options::Options;
+pub use runtime::{LoadOptions, Runtime, StartError};
+pub use spec::{AppSpec, DaprHttp, GuestSpec, Preopen, Route, RouteTarget, Trigger};
+pub use stats::{DURATION_BUCKETS_MS, GuestStats};

@@ -1,0 +1,102 @@
+//! What guests can import: the linkers, and who provides what is missing.
+
+use crate::instance::Host;
+use crate::{host, inspect::Import};
+use std::collections::BTreeMap;
+use wasmtime::{Engine, ExternType, Linker, Module, UnknownImportError, component};
+
+/// Missing imports that an error names.
+const MAX_MISSING: usize = 20;
+
+/// WASI preview 1 and WasmEdge's host modules.
+pub(crate) fn core(engine: &Engine) -> wasmtime::Result<Linker<Host>> {
+    let mut linker = Linker::new(engine);
+    wasmtime_wasi::p1::add_to_linker_async(&mut linker, |host: &mut Host| &mut host.wasi)?;
+    host::add_to_linker(&mut linker)?;
+    Ok(linker)
+}
+
+/// WASI 0.2 with wasi:http.
+pub(crate) fn component(engine: &Engine) -> wasmtime::Result<component::Linker<Host>> {
+    let mut linker = component::Linker::new(engine);
+    wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
+    wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
+    Ok(linker)
+}
+
+/// The functions that a module imports and no one here provides.
+pub(crate) fn missing(linker: &Linker<Host>, module: &Module) -> Vec<Import> {
+    let mut missing = Vec::new();
+    let mut linker = linker.clone();
+    // Each round finds one; a stand-in for it lets the next round find the next.
+    while let Err(error) = linker.instantiate_pre(module) {
+        let Some(unknown) = error.downcast_ref::<UnknownImportError>() else { break };
+        missing.push(Import { module: unknown.module().into(), name: unknown.name().into() });
+        let ExternType::Func(ty) = unknown.ty() else { break };
+        let stand_in = linker.func_new(unknown.module(), unknown.name(), ty, |_, _, _| Ok(()));
+        if stand_in.is_err() || missing.len() == MAX_MISSING {
+            break;
+        }
+    }
+    missing
+}
+
+/// Interfaces of a component that no one here provides. Versions 0.2.x are one to the linker.
+pub(crate) fn missing_interfaces(imports: &[Import]) -> Vec<Import> {
+    let provided = |import: &&Import| {
+        let (interface, version) = import.module.split_once('@').unwrap_or((&import.module, ""));
+        let package = interface.split_once('/').map_or(interface, |(package, _)| package);
+        let known =
+            ["wasi:io", "wasi:cli", "wasi:clocks", "wasi:filesystem", "wasi:sockets", "wasi:random", "wasi:http"];
+        version.starts_with("0.2.") && known.contains(&package)
+    };
+    imports.iter().filter(|import| !provided(import)).cloned().collect()
+}
+
+/// A sentence on each missing module, and who usually provides it.
+pub(crate) fn explain(missing: &[Import]) -> (String, String) {
+    let mut modules: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for import in missing {
+        modules.entry(&import.module).or_default().push(&import.name);
+    }
+    let list = modules.iter().map(|(module, names)| {
+        let names: Vec<_> = names.iter().filter(|name| !name.is_empty()).map(|name| format!("`{name}`")).collect();
+        if names.is_empty() { format!("`{module}`") } else { format!("{} of `{module}`", names.join(", ")) }
+    });
+    let advice: Vec<_> = modules.keys().map(|module| advice(module)).collect();
+    (format!("imports what nobody provides here: {}", list.collect::<Vec<_>>().join("; ")), advice.join("; "))
+}
+
+fn advice(module: &str) -> String {
+    let known = [
+        ("wasi_unstable", "is the WASI of 2019: build with a current toolchain for wasm32-wasip1"),
+        ("wasi_snapshot_preview1", "has no such function: build with a released WASI toolchain"),
+        (
+            "wasi_ephemeral_nn",
+            "is inference by wasi-nn, which is not supported yet: use the `wasmedge_tensorflowlite` interface",
+        ),
+        ("wasi:nn", "is inference by wasi-nn, which is not supported yet"),
+        ("wasi:keyvalue", "is not supported yet: reach state by HTTP through the sidecar"),
+        ("wasi:messaging", "is not supported yet: publish by HTTP through the sidecar"),
+        ("wasi:", "is not supported in this version: build for WASI 0.2 without it"),
+        ("wasi", "is not supported: threads and sockets of preview 1 are extensions of one engine"),
+        ("wasmedge_", "has no such function in either generation of the interface"),
+        (
+            "__wbindgen",
+            "is provided by JavaScript that wasm-bindgen makes: build without types and functions of JavaScript",
+        ),
+        ("wbg", "is provided by JavaScript that wasm-bindgen makes: build without types and functions of JavaScript"),
+        ("./", "is a JavaScript file that wasm-bindgen makes: build without types and functions of JavaScript"),
+        ("go", "is provided by Go's wasm_exec.js: build with GOOS=wasip1"),
+        ("gojs", "is provided by Go's wasm_exec.js: build with GOOS=wasip1"),
+        ("env", "is a symbol that the linker left open: link the library that defines it, or build for wasm32-wasip1"),
+        ("spin", "is provided by Spin: build for wasi:http instead"),
+        ("fermyon:spin", "is provided by Spin: build for wasi:http instead"),
+    ];
+    let found = known.iter().find(|(prefix, _)| module.starts_with(prefix));
+    let what = found.map_or(
+        "is of no standard that is known here: provide it by composing components, or remove it",
+        |(_, what)| what,
+    );
+    format!("`{module}` {what}")
+}

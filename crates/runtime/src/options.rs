@@ -1,0 +1,44 @@
+//! What the program decides once for all guests.
+
+use pillion_nn::RegistryLimits;
+use std::path::PathBuf;
+
+/// Options of a [`Runtime`](crate::Runtime).
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Where compiled code is kept; none compiles at every start.
+    pub cache_dir: Option<PathBuf>,
+    /// Bytes of the files in `cache_dir`; the least recently used ones go first.
+    pub cache_bytes: u64,
+    /// Threads that run guests; never the ones that accept and answer.
+    pub guest_threads: usize,
+    /// Instances at the same time; they cost address space until they are used.
+    pub max_instances: u32,
+    /// Bytes of guest memory over all instances. Past it a call is answered 503.
+    pub memory_budget: u64,
+    /// Calls at the same time over all guests.
+    pub process_concurrency: usize,
+    /// Inferences and picture decodings at the same time.
+    pub inference_threads: usize,
+    /// Bytes of a guest's file.
+    pub wasm_bytes: u64,
+    /// Bounds of the models.
+    pub models: RegistryLimits,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        Self {
+            cache_dir: None,
+            cache_bytes: 1 << 30,
+            guest_threads: cores,
+            max_instances: 256,
+            memory_budget: 1 << 30,
+            process_concurrency: 256,
+            inference_threads: cores,
+            wasm_bytes: 128 << 20,
+            models: RegistryLimits::default(),
+        }
+    }
+}

@@ -1,0 +1,266 @@
+//! The one way out for a guest's HTTP requests: to an app by the sidecar, to a Dapr port in process, or, if `allow.hosts`
+//! grants it, to a host outside.
+
+use crate::call::{Call, random_u64};
+use crate::dial::{self, HttpClient, Prohibited};
+use crate::hosts::{Hosts, normal_host};
+use crate::limits::key;
+use crate::route;
+use crate::spec::DaprHttp;
+use crate::threads::Task;
+use http::{HeaderName, HeaderValue, Request, Response, Uri, header};
+use http_body_util::BodyExt;
+use pillion_api::{Body, Code, Error, Invocation, Sidecar, Target, body, path};
+use std::collections::HashMap;
+use std::error::Error as _;
+use std::sync::{Arc, OnceLock};
+use tokio::sync::Semaphore;
+use wasmtime_wasi_http::{Error as WasiError, RequestOptions, WasiBody, WasiHttpHooks};
+
+/// Names below this top level domain are app ids.
+const APP_DOMAIN: &str = ".dapr";
+/// Headers that say who someone is: only the sidecar sets them.
+const RESERVED: [HeaderName; 5] = [
+    HeaderName::from_static("dapr-caller-app-id"),
+    HeaderName::from_static("dapr-callee-app-id"),
+    HeaderName::from_static("dapr-caller-namespace"),
+    HeaderName::from_static("dapr-api-token"),
+    HeaderName::from_static("dapr-app-token"),
+];
+
+/// What the guests of one app can reach.
+pub(crate) struct Outgoing {
+    app: Arc<str>,
+    sidecar: Arc<dyn Sidecar>,
+    dapr_http: DaprHttp,
+    dapr_ports: Arc<HashMap<u16, String>>,
+    hosts: Arc<Hosts>,
+    /// Made at the first request outside: most guests make none.
+    client: OnceLock<HttpClient>,
+    places: Arc<Semaphore>,
+}
+
+/// Where a request goes.
+#[derive(Debug, PartialEq, Eq)]
+enum Destination {
+    App(String),
+    Dapr,
+    Outside,
+}
+
+impl Outgoing {
+    pub(crate) fn new(
+        app: &str,
+        sidecar: Arc<dyn Sidecar>,
+        dapr_http: DaprHttp,
+        dapr_ports: Arc<HashMap<u16, String>>,
+        hosts: Arc<Hosts>,
+        places: usize,
+    ) -> Self {
+        let places = Arc::new(Semaphore::new(places.clamp(1, Semaphore::MAX_PERMITS)));
+        Self { app: app.into(), sidecar, dapr_http, dapr_ports, hosts, client: OnceLock::new(), places }
+    }
+
+    async fn send(&self, call: &Call, mut request: Request<Body>) -> Result<Response<Body>, WasiError> {
+        call.count_host_call().map_err(|error| internal(&error))?;
+        let destination = destination(request.uri(), &self.dapr_ports);
+        self.dress(call, &destination, &mut request);
+        match destination {
+            Destination::App(id) => self.invoke(id, request).await,
+            Destination::Dapr => Ok((self.dapr_http)(request).await),
+            Destination::Outside => self.outside(call, request).await,
+        }
+    }
+
+    /// Who asks, and in which trace. What the guest says about that itself counts for nothing.
+    fn dress(&self, call: &Call, destination: &Destination, request: &mut Request<Body>) {
+        let headers = request.headers_mut();
+        for name in &RESERVED {
+            headers.remove(name);
+        }
+        if *destination != Destination::Outside
+            && let Ok(app) = HeaderValue::from_str(&self.app)
+        {
+            headers.insert(RESERVED[0].clone(), app);
+        }
+        let child = call.trace.child(random_u64()).to_string();
+        if let Ok(traceparent) = HeaderValue::try_from(child) {
+            headers.insert("traceparent", traceparent);
+        }
+    }
+
+    async fn invoke(&self, id: String, mut request: Request<Body>) -> Result<Response<Body>, WasiError> {
+        // One normal path for access control and for dispatch, whoever looks at it.
+        let path = path::normalise(request.uri().path()).map_err(|_| WasiError::HttpRequestUriInvalid)?;
+        let path = route::encode(&path, request.uri().query()).map_err(|_| WasiError::HttpRequestUriInvalid)?;
+        *request.uri_mut() = path.into();
+        request.headers_mut().remove(header::HOST);
+        let answer = self.sidecar.invoke(Invocation { target: Target::App(id), request }).await;
+        // A failure of the sidecar is an answer too, as it is over HTTP.
+        Ok(answer.unwrap_or_else(|error| error.dapr_response()))
+    }
+
+    async fn outside(&self, call: &Call, request: Request<Body>) -> Result<Response<Body>, WasiError> {
+        let uri = request.uri().clone();
+        if !self.hosts.allow(&uri) {
+            self.log_denial(call, &uri);
+            return Err(WasiError::HttpRequestDenied);
+        }
+        let _place = self.places.acquire().await.map_err(|_| WasiError::ConnectionLimitReached)?;
+        let client = self.client.get_or_init(|| dial::client(Arc::clone(&self.hosts)));
+        match client.request(request).await {
+            Ok(response) => Ok(response
+                .map(|body| body.map_err(|error| Error::new(Code::BadGateway, error.to_string())).boxed_unsync())),
+            Err(error) => Err(self.failed(call, &uri, &error)),
+        }
+    }
+
+    fn log_denial(&self, call: &Call, uri: &Uri) {
+        let (app, guest, request_id) = call.names();
+        let host = uri.authority().map_or("", |authority| authority.as_str());
+        let host = crate::output::printable(host.as_bytes());
+        tracing::warn!(
+            app,
+            guest,
+            request_id,
+            "denied: the guest may not ask `{host}`; \
+            add `{host}` to `allow: {{ hosts: [...] }}` of app `{app}` to grant it"
+        );
+    }
+
+    fn failed(&self, call: &Call, uri: &Uri, error: &hyper_util::client::legacy::Error) -> WasiError {
+        let (app, guest, request_id) = call.names();
+        let mut cause = error.source();
+        while let Some(inner) = cause {
+            if let Some(io) = inner.downcast_ref::<std::io::Error>() {
+                if let Some(prohibited) = io.get_ref().and_then(|inner| inner.downcast_ref::<Prohibited>()) {
+                    tracing::warn!(
+                        app,
+                        guest,
+                        request_id,
+                        "denied: {prohibited}; to grant it, name that very address in `allow.hosts`"
+                    );
+                    return WasiError::DestinationIpProhibited;
+                }
+                return of_io(io);
+            }
+            cause = inner.source();
+        }
+        tracing::debug!(app, guest, request_id, host = uri.host(), "an outgoing request failed: {error}");
+        if error.is_connect() { WasiError::ConnectionRefused } else { WasiError::HttpProtocolError }
+    }
+}
+
+fn of_io(error: &std::io::Error) -> WasiError {
+    use std::io::ErrorKind;
+    match error.kind() {
+        ErrorKind::TimedOut => WasiError::ConnectionTimeout,
+        ErrorKind::ConnectionRefused => WasiError::ConnectionRefused,
+        ErrorKind::ConnectionReset | ErrorKind::BrokenPipe | ErrorKind::UnexpectedEof => {
+            WasiError::ConnectionTerminated
+        }
+        ErrorKind::NotFound => WasiError::DnsError { rcode: None, info_code: None },
+        ErrorKind::InvalidData => WasiError::TlsProtocolError,
+        _ => WasiError::DestinationUnavailable,
+    }
+}
+
+fn internal(error: &Error) -> WasiError {
+    WasiError::InternalError(Some(error.message().to_owned()))
+}
+
+fn destination(uri: &Uri, dapr_ports: &HashMap<u16, String>) -> Destination {
+    let host = normal_host(uri.host().unwrap_or_default());
+    if let Some(id) = host.strip_suffix(APP_DOMAIN).filter(|id| !id.is_empty()) {
+        return Destination::App(id.to_owned());
+    }
+    let here = matches!(host.as_str(), "localhost" | "127.0.0.1" | "::1");
+    let port = uri.port_u16().or(crate::hosts::default_port(uri));
+    if here && port.is_some_and(|port| dapr_ports.contains_key(&port)) {
+        Destination::Dapr
+    } else {
+        Destination::Outside
+    }
+}
+
+/// The hooks of wasi:http of one call.
+pub(crate) struct Hooks(pub(crate) Arc<Call>);
+
+type Io = Box<dyn Future<Output = Result<(), WasiError>> + Send>;
+type Sending = Box<dyn Future<Output = Result<(Response<WasiBody>, Io), WasiError>> + Send>;
+
+impl WasiHttpHooks for Hooks {
+    fn send_request(&mut self, request: Request<WasiBody>, options: Option<RequestOptions>, _: Io) -> Sending {
+        let call = Arc::clone(&self.0);
+        Box::new(async move {
+            let response = send(call, request, options.unwrap_or_default()).await?;
+            Ok((response, Box::new(std::future::ready(Ok(()))) as Io))
+        })
+    }
+}
+
+/// Sends from the edge: it runs no guest, so no guest can hold it up.
+async fn send(
+    call: Arc<Call>,
+    request: Request<WasiBody>,
+    options: RequestOptions,
+) -> Result<Response<WasiBody>, WasiError> {
+    let limit = call.hosted.limits().outgoing_body;
+    let request = request.map(|body| outgoing_body(body, limit));
+    let of_task = Arc::clone(&call);
+    let work = call.edge.spawn(async move {
+        match &of_task.hosted.outgoing {
+            Some(outgoing) => outgoing.send(&of_task, request).await,
+            None => Err(WasiError::HttpRequestDenied),
+        }
+    });
+    let wait = options.connect_timeout.into_iter().chain(options.first_byte_timeout).sum::<std::time::Duration>();
+    let response = match wait.is_zero() {
+        true => Task::of(work).await,
+        false => match tokio::time::timeout(wait, Task::of(work)).await {
+            Ok(response) => response,
+            Err(_) => return Err(WasiError::ConnectionReadTimeout),
+        },
+    };
+    let response = response.map_err(|_| WasiError::InternalError(None))??;
+    Ok(response.map(|body| incoming_body(body, limit)))
+}
+
+fn outgoing_body(body: WasiBody, limit: u64) -> Body {
+    let body = body.map_err(|error| Error::new(Code::BodyRead, error.to_string())).boxed_unsync();
+    body::limited(body, limit)
+}
+
+fn incoming_body(body: Body, limit: u64) -> WasiBody {
+    body::limited(body, limit)
+        .map_err(move |error| match error.code() {
+            Code::RequestTooLarge => {
+                tracing::warn!("an answer is over `{}` ({limit} bytes)", key::OUTGOING_BODY);
+                WasiError::HttpResponseBodySize(Some(limit))
+            }
+            _ => WasiError::HttpResponseIncomplete,
+        })
+        .boxed_unsync()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_goes_where_its_authority_says() {
+        let ports = HashMap::from([(3502, "image-api-rs".to_owned())]);
+        let check = |uri: &str, expected: Destination| {
+            assert_eq!(destination(&uri.parse().expect(uri), &ports), expected, "{uri}");
+        };
+        check("http://image-api-rs.dapr/api/image", Destination::App("image-api-rs".into()));
+        check("http://IMAGE-api-rs.DAPR./", Destination::App("image-api-rs".into()));
+        check("http://localhost:3502/v1.0/invoke/x/method/y", Destination::Dapr);
+        check("http://127.0.0.1:3502/", Destination::Dapr);
+        check("http://[::1]:3502/", Destination::Dapr);
+        check("http://localhost:3503/", Destination::Outside);
+        check("http://example.com:3502/", Destination::Outside);
+        check("http://127.0.0.1@example.com:3502/", Destination::Outside);
+        check("http://.dapr/", Destination::Outside);
+    }
+}

@@ -1,0 +1,152 @@
+//! The runtime: one engine, one scheduler of guests, one cache, one model registry for the whole process.
+
+use crate::admission::Gate;
+use crate::cache::Cache;
+use crate::instance::Host;
+use crate::limiter::Budget;
+use crate::threads::GuestThreads;
+use crate::ticker::Ticker;
+use crate::{App, AppSpec, DaprHttp, Guest, Inspection, Options, artefact, engine, inspect, kind, link, load};
+use bytes::Bytes;
+use pillion_api::{Error, Sidecar};
+use pillion_nn::Registry;
+use std::sync::Arc;
+use tokio::sync::Semaphore;
+use wasmtime::Engine;
+
+/// Why a runtime can't be made.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// Wasmtime refuses this machine or configuration.
+    #[error("the WebAssembly engine can't start: {0}")]
+    Engine(String),
+    /// A thread can't be started.
+    #[error("can't start the threads that run guests: {0}")]
+    Threads(#[from] std::io::Error),
+    /// The cache directory can't be trusted.
+    #[error(transparent)]
+    Cache(#[from] crate::CacheError),
+}
+
+/// Whether code that was compiled elsewhere may be loaded.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct LoadOptions {
+    /// Takes an artefact of [`Runtime::compile`] that this machine's key did not sign. It is native code: whoever made
+    /// it can do whatever this process can.
+    pub trust_precompiled: bool,
+}
+
+/// What everything in the process shares.
+pub(crate) struct Shared {
+    pub(crate) engine: Engine,
+    pub(crate) core: wasmtime::Linker<Host>,
+    pub(crate) component: wasmtime::component::Linker<Host>,
+    pub(crate) ticker: Ticker,
+    pub(crate) threads: GuestThreads,
+    pub(crate) cache: Option<Cache>,
+    pub(crate) models: Registry,
+    pub(crate) inference: Arc<Semaphore>,
+    pub(crate) budget: Arc<Budget>,
+    pub(crate) process: Gate,
+    pub(crate) options: Options,
+}
+
+/// Loads guests and hosts apps. Cheap to clone.
+#[derive(Clone)]
+pub struct Runtime(pub(crate) Arc<Shared>);
+
+impl Runtime {
+    /// Starts the engine and its threads.
+    ///
+    /// # Errors
+    /// [`StartError`], which says what the machine lacks.
+    pub fn new(options: Options) -> Result<Self, StartError> {
+        let failed = |error: wasmtime::Error| StartError::Engine(format!("{error:#}"));
+        let engine = engine::engine(&options).map_err(failed)?;
+        let cache = match &options.cache_dir {
+            Some(directory) => Some(Cache::open(directory, options.cache_bytes)?),
+            None => None,
+        };
+        Ok(Self(Arc::new(Shared {
+            core: link::core(&engine).map_err(failed)?,
+            component: link::component(&engine).map_err(failed)?,
+            ticker: Ticker::start(&engine)?,
+            threads: GuestThreads::start(options.guest_threads)?,
+            cache,
+            models: Registry::new(options.models),
+            inference: Arc::new(Semaphore::new(options.inference_threads.max(1))),
+            budget: Budget::new(options.memory_budget),
+            process: Gate::new(options.process_concurrency),
+            engine,
+            options,
+        })))
+    }
+
+    /// Loads a guest: WebAssembly, its text format, or an artefact of [`compile`](Self::compile) that this machine made.
+    /// `call` names the export of a bindgen guest; the only candidate needs no name. Compiles on this thread and blocks.
+    ///
+    /// # Errors
+    /// [`pillion_api::Code::GuestInvalid`] that says what is missing and what to do.
+    pub fn load(&self, name: &str, bytes: impl Into<Bytes>, call: Option<&str>) -> Result<Guest, Error> {
+        self.load_with(name, bytes, call, LoadOptions::default())
+    }
+
+    /// As [`load`](Self::load), with a word on foreign artefacts.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load).
+    pub fn load_with(
+        &self,
+        name: &str,
+        bytes: impl Into<Bytes>,
+        call: Option<&str>,
+        options: LoadOptions,
+    ) -> Result<Guest, Error> {
+        load::load(&self.0, name, &bytes.into(), call, options)
+    }
+
+    /// Reads a guest's file without compiling it.
+    ///
+    /// # Errors
+    /// [`pillion_api::Code::GuestInvalid`] where it isn't WebAssembly.
+    pub fn inspect(&self, bytes: &[u8]) -> Result<Inspection, Error> {
+        match artefact::is_artefact(bytes) {
+            true => artefact::inspection(bytes),
+            false => inspect::inspect(bytes),
+        }
+    }
+
+    /// Compiles a guest to native code of this machine, for [`load`](Self::load). Blocks.
+    ///
+    /// # Errors
+    /// [`pillion_api::Code::GuestInvalid`].
+    pub fn compile(&self, bytes: &[u8]) -> Result<Vec<u8>, Error> {
+        load::compile(&self.0, bytes)
+    }
+
+    /// Runs a command guest as `wasmtime run` would, with this process's stdin, stdout and stderr; answers its exit code.
+    ///
+    /// # Errors
+    /// A trap, a limit or the deadline.
+    pub async fn run_command(&self, spec: crate::GuestSpec) -> Result<i32, Error> {
+        kind::command::run_plain(&self.0, spec).await
+    }
+
+    /// Makes an app of loaded guests.
+    ///
+    /// # Errors
+    /// Whatever about the specification can't work: a route to an unknown guest, a limit below what the guest declares.
+    pub fn app(&self, spec: AppSpec, sidecar: Arc<dyn Sidecar>, dapr_http: DaprHttp) -> Result<App, Error> {
+        App::new(&self.0, spec, sidecar, dapr_http)
+    }
+
+    /// The models of the process.
+    pub fn models(&self) -> &Registry {
+        &self.0.models
+    }
+
+    /// Bytes of guest memory in use, and the most that may be.
+    pub fn memory(&self) -> (u64, u64) {
+        (self.0.budget.used(), self.0.budget.total())
+    }
+}

@@ -1,0 +1,86 @@
+//! The threads that run guests: a scheduler of their own, so that accept and answers never wait for a guest.
+
+use std::pin::Pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll};
+use tokio::runtime::{Builder, Runtime};
+use tokio::task::{JoinError, JoinHandle};
+
+/// A worker takes a fresh call from outside at every second turn, and looks at timers and sockets at every third:
+/// guests that spin yield every millisecond, and a good neighbour must not wait for 61 of them.
+const GLOBAL_QUEUE_INTERVAL: u32 = 2;
+const EVENT_INTERVAL: u32 = 3;
+
+/// Owns the threads.
+#[derive(Debug)]
+pub(crate) struct GuestThreads(Option<Runtime>);
+
+impl GuestThreads {
+    pub(crate) fn start(threads: usize) -> std::io::Result<Self> {
+        let count = AtomicUsize::new(0);
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(threads.max(1))
+            .thread_name_fn(move || format!("guest-{}", count.fetch_add(1, Ordering::Relaxed)))
+            .global_queue_interval(GLOBAL_QUEUE_INTERVAL)
+            .event_interval(EVENT_INTERVAL)
+            .enable_all()
+            .build()?;
+        Ok(Self(Some(runtime)))
+    }
+
+    /// Starts a task that ends when the answer is dropped.
+    pub(crate) fn spawn<F>(&self, future: F) -> Task<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        Task::of(self.handle().spawn(future))
+    }
+
+    pub(crate) fn handle(&self) -> &tokio::runtime::Handle {
+        self.0.as_ref().expect("present until dropped").handle()
+    }
+}
+
+impl Drop for GuestThreads {
+    fn drop(&mut self) {
+        // The last owner may be a guest's own task, where waiting for the threads would be waiting for itself.
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+/// A task that is aborted when this is dropped, unless it was let go.
+#[derive(Debug)]
+pub(crate) struct Task<T> {
+    handle: JoinHandle<T>,
+    owned: bool,
+}
+
+impl<T> Task<T> {
+    pub(crate) fn of(handle: JoinHandle<T>) -> Self {
+        Self { handle, owned: true }
+    }
+
+    /// Lets the task go on by itself.
+    pub(crate) fn let_go(mut self) {
+        self.owned = false;
+    }
+}
+
+impl<T> Future for Task<T> {
+    type Output = Result<T, JoinError>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        Pin::new(&mut self.handle).poll(context)
+    }
+}
+
+impl<T> Drop for Task<T> {
+    fn drop(&mut self) {
+        if self.owned {
+            self.handle.abort();
+        }
+    }
+}
