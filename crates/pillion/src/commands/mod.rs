@@ -1,0 +1,153 @@
+//! One file a verb, and what they share: the runtime, the manifest, and how findings are shown.
+
+pub(crate) mod check;
+pub(crate) mod compile;
+pub(crate) mod inspect;
+pub(crate) mod run;
+pub(crate) mod serve;
+pub(crate) mod up;
+
+use crate::{
+    environment,
+    flags::{Dapr, Global, Process},
+    launch::{Plan, Settings, Work, models::Store, run_until_ended},
+    manifest::{Manifest, Places},
+    print,
+    telemetry::{logging, otlp, traces::Traces},
+};
+use anyhow::{Context, Result, bail};
+use pillion_api::{Diagnostic, diagnostic::Severity};
+use pillion_runtime::{Options, Runtime};
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+    time::Duration,
+};
+
+/// The share of calls whose spans are exported where the caller did not decide.
+const SAMPLED: f64 = 1.0;
+
+/// A failure as the user reads it: `error:` and, where one is known, `hint:`.
+pub(crate) fn message(error: &anyhow::Error) -> String {
+    let text = format!("{error:#}");
+    // Findings come with their own words.
+    if text.starts_with("error: ") || text.starts_with("warning: ") {
+        return text;
+    }
+    let hint = error.chain().find_map(|cause| cause.downcast_ref::<pillion_api::Error>()?.help());
+    match hint {
+        Some(hint) => format!("error: {text}\nhint: {hint}"),
+        None => format!("error: {text}"),
+    }
+}
+
+/// Shows findings, warnings first, and fails where one of them is an error.
+pub(crate) fn report(mut findings: Vec<Diagnostic>) -> Result<()> {
+    findings.sort_by_key(|found| found.severity);
+    let errors = findings.iter().filter(|found| found.severity == Severity::Error).count();
+    for found in &findings {
+        print::problem(&found.to_string());
+    }
+    match errors {
+        0 => Ok(()),
+        1 => bail!("1 problem; nothing was started"),
+        n => bail!("{n} problems; nothing was started"),
+    }
+}
+
+/// Reads a run file; its warnings are shown.
+pub(crate) fn manifest(path: &Path) -> Result<Manifest> {
+    match Manifest::load(path, &places()) {
+        Ok((manifest, warnings)) => {
+            report(warnings)?;
+            Ok(manifest)
+        }
+        Err(findings) => Err(report(findings).err().unwrap_or_else(|| anyhow::anyhow!("the manifest is refused"))),
+    }
+}
+
+/// The user's own folders.
+pub(crate) fn places() -> Places {
+    Places { home: environment::home(), runtime: environment::dapr_runtime_path() }
+}
+
+/// The folder of compiled code and models.
+pub(crate) fn cache_dir(global: &Global) -> Option<PathBuf> {
+    global.cache_dir.clone().or_else(environment::cache_dir)
+}
+
+/// A runtime with its cache.
+pub(crate) fn runtime(global: &Global, process: Option<&Process>) -> Result<Runtime> {
+    let defaults = Options::default();
+    let options = Options {
+        cache_dir: cache_dir(global).map(|cache| cache.join("code")),
+        guest_threads: process.and_then(|process| process.guest_threads).unwrap_or(defaults.guest_threads),
+        memory_budget: process.map_or(defaults.memory_budget, |process| process.memory_budget),
+        ..defaults
+    };
+    Ok(Runtime::new(options)?)
+}
+
+/// Loads everything that a manifest names.
+pub(crate) async fn plan(global: &Global, runtime: &Runtime, manifest: Manifest) -> Result<Plan> {
+    let models = Store::new(&cache_dir(global).unwrap_or_else(std::env::temp_dir));
+    match Plan::make(manifest, &Work { runtime, models: &models }).await {
+        Ok((plan, warnings)) => {
+            report(warnings)?;
+            Ok(plan)
+        }
+        Err(findings) => Err(report(findings).err().unwrap_or_else(|| anyhow::anyhow!("the plan is refused"))),
+    }
+}
+
+/// Starts logs.
+pub(crate) fn start_logs(global: &Global) -> Result<()> {
+    logging::start(&global.log_level, global.log_as_json).context("the log can't be started")
+}
+
+/// Starts a manifest and serves it to its end.
+pub(crate) async fn serve_to_end(
+    global: &Global,
+    process: &Process,
+    manifest: Manifest,
+    links: bool,
+) -> Result<ExitCode> {
+    choose_sidecar(process.dapr)?;
+    let runtime = runtime(global, Some(process))?;
+    let plan = plan(global, &runtime, manifest).await?;
+    let settings = Settings {
+        metrics_port: process.metrics_port,
+        grace: Duration::from_secs(process.dapr_graceful_shutdown_seconds),
+        traces: traces()?,
+        links,
+    };
+    let good = run_until_ended(plan, runtime, settings).await?;
+    Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Says who answers building-block calls.
+fn choose_sidecar(asked: Dapr) -> Result<()> {
+    match asked {
+        Dapr::Sidecar => bail!(
+            "`--dapr sidecar`: calls of guests to a real daprd are not built in yet\nhint: use `--dapr embedded`, which answers them in this process"
+        ),
+        Dapr::Auto if environment::daprd_is_announced() => {
+            tracing::warn!(
+                "a daprd is announced by DAPR_HTTP_PORT or DAPR_GRPC_PORT; it can call the apps, but the guests' own calls are answered by the embedded sidecar"
+            );
+        }
+        Dapr::Auto | Dapr::Embedded => tracing::info!("building blocks are answered by the embedded sidecar"),
+    }
+    Ok(())
+}
+
+fn traces() -> Result<Traces> {
+    let Some(endpoint) = environment::otlp_endpoint() else { return Ok(Traces::off()) };
+    let settings = otlp::OtlpSettings {
+        endpoint,
+        headers: environment::otlp_headers(),
+        service_name: environment::otlp_service_name(),
+    };
+    let exporter = otlp::Exporter::new(&settings).context("traces can't be exported")?;
+    Ok(Traces::new(exporter, SAMPLED))
+}

@@ -1,0 +1,206 @@
+//! What may be typed. Names are those of `dapr run` where it has one.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::{path::PathBuf, time::Duration};
+
+/// A WebAssembly application runtime for Dapr.
+#[derive(Parser, Debug)]
+#[command(name = "pillion", version, about, subcommand_required = true, arg_required_else_help = true)]
+pub(crate) struct Flags {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) verb: Verb,
+}
+
+/// Flags of every verb.
+#[derive(Args, Debug, Clone)]
+pub(crate) struct Global {
+    /// Least severe records that are logged: error, warn, info, debug or trace
+    #[arg(long, global = true, value_name = "LEVEL", default_value = "info", env = "PILLION_LOG_LEVEL")]
+    pub(crate) log_level: String,
+    /// Log JSON lines; the default where standard error is no terminal
+    #[arg(long, global = true, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true", require_equals = true)]
+    pub(crate) log_as_json: Option<bool>,
+    /// Folder of compiled code and downloaded models
+    #[arg(long, global = true, value_name = "DIR", env = "PILLION_CACHE_DIR")]
+    pub(crate) cache_dir: Option<PathBuf>,
+    /// How results are printed
+    #[arg(long, global = true, value_enum, default_value_t = Output::Text)]
+    pub(crate) output: Output,
+}
+
+/// How a verb that lists prints.
+#[derive(ValueEnum, Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Output {
+    /// For people.
+    Text,
+    /// For programs.
+    Json,
+}
+
+#[derive(Subcommand, Debug)]
+pub(crate) enum Verb {
+    /// Start every app of a dapr.yaml in this process, each with its sidecar
+    Up(Up),
+    /// Run one guest without a manifest, or one native app beside an embedded sidecar
+    Run(Box<Run>),
+    /// Serve one app of a dapr.yaml: the one that APP_ID names
+    Serve(Serve),
+    /// Say what is wrong with a dapr.yaml, its resources and its guests, without starting anything
+    Check(Check),
+    /// Say what a guest is: kind, imports, exports, building blocks, and the policy that it needs
+    Inspect(Inspect),
+    /// Compile a guest ahead of time
+    Compile(Compile),
+    /// Print the version
+    Version,
+}
+
+/// Who answers building-block calls.
+#[derive(ValueEnum, Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Dapr {
+    /// A real daprd where one is announced by DAPR_HTTP_PORT or DAPR_GRPC_PORT, else this process
+    Auto,
+    /// This process
+    Embedded,
+    /// A real daprd
+    Sidecar,
+}
+
+/// How the process as a whole behaves, for the verbs that start apps.
+#[derive(Args, Debug, Clone)]
+pub(crate) struct Process {
+    /// Who answers building-block calls
+    #[arg(long, value_enum, default_value_t = Dapr::Auto)]
+    pub(crate) dapr: Dapr,
+    /// Port of /metrics, /healthz and /readyz on 127.0.0.1; 0 picks a free one [default: 9090 if it is free]
+    #[arg(short = 'M', long, value_name = "PORT")]
+    pub(crate) metrics_port: Option<u16>,
+    /// How long calls in flight may take to end after SIGTERM or Ctrl-C
+    #[arg(long, value_name = "SECONDS", default_value = "5")]
+    pub(crate) dapr_graceful_shutdown_seconds: u64,
+    /// Memory that all guests together may hold at a time
+    #[arg(long, value_name = "SIZE", default_value = "1Gi", value_parser = size)]
+    pub(crate) memory_budget: u64,
+    /// Threads that run guests [default: one per core]
+    #[arg(long, value_name = "COUNT")]
+    pub(crate) guest_threads: Option<usize>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Up {
+    /// The dapr.yaml, or the folder that holds it
+    #[arg(value_name = "FILE", default_value = ".")]
+    pub(crate) file: PathBuf,
+    /// The same, as `dapr run` spells it
+    #[arg(short = 'f', long, value_name = "FILE", conflicts_with = "file")]
+    pub(crate) run_file: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) process: Process,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Serve {
+    /// The dapr.yaml, or the folder that holds it
+    #[arg(short = 'f', long, value_name = "FILE", default_value = ".")]
+    pub(crate) run_file: PathBuf,
+    /// The app to serve; needed where the file has several
+    #[arg(short = 'a', long, value_name = "ID", env = "APP_ID")]
+    pub(crate) app_id: Option<String>,
+    /// The port to serve it on, instead of the file's
+    #[arg(short = 'p', long, value_name = "PORT", env = "APP_PORT")]
+    pub(crate) app_port: Option<u16>,
+    #[command(flatten)]
+    pub(crate) process: Process,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Run {
+    /// A guest: .wasm, .wat, or what `pillion compile` made
+    #[arg(value_name = "GUEST")]
+    pub(crate) guest: Option<PathBuf>,
+    /// Arguments of the guest; without a guest, the command of a native app
+    #[arg(last = true, value_name = "ARGS")]
+    pub(crate) args: Vec<String>,
+    /// Start a dapr.yaml instead, as `pillion up` does
+    #[arg(short = 'f', long, value_name = "FILE", conflicts_with = "guest")]
+    pub(crate) run_file: Option<PathBuf>,
+    /// App id; the guest's file name if not given
+    #[arg(short = 'a', long, value_name = "ID")]
+    pub(crate) app_id: Option<String>,
+    /// Port that the app is served on; 0 picks a free one [default: 8080]
+    #[arg(short = 'p', long, value_name = "PORT")]
+    pub(crate) app_port: Option<u16>,
+    /// Protocol of a native app
+    #[arg(short = 'P', long, value_name = "PROTOCOL", default_value = "http")]
+    pub(crate) app_protocol: String,
+    /// Port of the embedded sidecar's HTTP API; 0 picks a free one
+    #[arg(short = 'H', long, value_name = "PORT")]
+    pub(crate) dapr_http_port: Option<u16>,
+    /// Folder or file of Dapr resources; may be given several times
+    #[arg(long, visible_alias = "components-path", short_alias = 'd', value_name = "PATH")]
+    pub(crate) resources_path: Vec<PathBuf>,
+    /// A Dapr Configuration
+    #[arg(short = 'c', long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Largest request body
+    #[arg(long, visible_alias = "dapr-http-max-request-size", value_name = "SIZE", value_parser = size)]
+    pub(crate) max_body_size: Option<u64>,
+    /// Calls of the app at a time
+    #[arg(long, value_name = "COUNT")]
+    pub(crate) app_max_concurrency: Option<u32>,
+    /// The export to call, for a guest that has several
+    #[arg(long, value_name = "EXPORT")]
+    pub(crate) call: Option<String>,
+    /// Grant a folder: HOST::GUEST, with :ro for reading only
+    #[arg(long, value_name = "HOST::GUEST[:ro]")]
+    pub(crate) dir: Vec<String>,
+    /// Environment of the guest: KEY=VALUE, or KEY to pass it on
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(crate) env: Vec<String>,
+    /// How long one call may take [default: none for a plain run, 5s for a served app]
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub(crate) timeout: Option<Duration>,
+    /// Memory of one instance
+    #[arg(long, value_name = "SIZE", value_parser = size)]
+    pub(crate) memory: Option<u64>,
+    /// Let the guest use what is named: LIST=NAME, such as state=orders or hosts=example.org
+    #[arg(long, value_name = "LIST=NAME")]
+    pub(crate) allow: Vec<String>,
+    #[command(flatten)]
+    pub(crate) process: Process,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Check {
+    /// The dapr.yaml, or the folder that holds it
+    #[arg(value_name = "FILE", default_value = ".")]
+    pub(crate) file: PathBuf,
+    /// The same, as `dapr run` spells it
+    #[arg(short = 'f', long, value_name = "FILE", conflicts_with = "file")]
+    pub(crate) run_file: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Inspect {
+    /// A guest: .wasm or .wat
+    pub(crate) guest: PathBuf,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Compile {
+    /// A guest: .wasm or .wat
+    pub(crate) guest: PathBuf,
+    /// The artefact [default: the guest's name with .cwasm]
+    #[arg(short = 'o', long = "out", value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+}
+
+fn size(text: &str) -> Result<u64, String> {
+    crate::manifest::units::size(text)
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    crate::manifest::units::duration(text)
+}

@@ -1,0 +1,149 @@
+//! The guests of one app: code loaded, models fetched and packed, folders and environment laid out.
+
+use super::plan::Work;
+use crate::manifest::{App, Directory, FileSource, Guest, Limits as Given, Model, WasmApp};
+use anyhow::{Context, Result};
+use pillion_api::Diagnostic;
+use pillion_runtime::{GuestSpec, Limits, Preopen};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+/// The largest guest file that is read; the runtime has the same bound on the bytes.
+const MAX_GUEST: u64 = 128 << 20;
+/// The largest file of labels.
+const MAX_LABELS: usize = 16 << 20;
+
+/// Loads every guest of an app; what can't be loaded is a finding.
+pub(crate) async fn load(
+    manifest: &Path,
+    app: &App,
+    wasm: &WasmApp,
+    work: &Work<'_>,
+    findings: &mut Vec<Diagnostic>,
+) -> Vec<GuestSpec> {
+    let mut models = Models::default();
+    for (name, model) in &wasm.models {
+        if let Err(error) = models.add(name, model, work).await {
+            let finding = Diagnostic::error(manifest, format!("app `{}`: model `{name}`: {error:#}", app.app_id));
+            findings.push(finding.at(model.at.0, model.at.1));
+        }
+    }
+    let mut guests = Vec::new();
+    for (name, guest) in &wasm.guests {
+        match load_one(name, guest, work) {
+            Ok(loaded) => guests.push(spec(app, wasm, guest, loaded, &models)),
+            Err(error) => findings.push(unloadable(manifest, app, (name, guest), &error)),
+        }
+    }
+    guests
+}
+
+fn unloadable(manifest: &Path, app: &App, (name, guest): (&str, &Guest), error: &anyhow::Error) -> Diagnostic {
+    let finding = Diagnostic::error(manifest, format!("app `{}`: guest `{name}`: {error:#}", app.app_id));
+    let finding = finding.at(guest.at.0, guest.at.1);
+    match error.downcast_ref::<pillion_api::Error>().and_then(pillion_api::Error::help) {
+        Some(hint) => finding.hint(hint),
+        None => finding,
+    }
+}
+
+/// Reads and compiles a guest's file, or finds its compiled code in the cache.
+fn load_one(name: &str, guest: &Guest, work: &Work<'_>) -> Result<pillion_runtime::Guest> {
+    let bytes = read_guest(&guest.source)?;
+    Ok(work.runtime.load(name, bytes, guest.call.as_deref())?)
+}
+
+/// A guest's file, bounded.
+pub(crate) fn read_guest(path: &Path) -> Result<Vec<u8>> {
+    let cannot = || format!("`{}` can't be read", path.display());
+    let length = std::fs::metadata(path).with_context(cannot)?.len();
+    anyhow::ensure!(length <= MAX_GUEST, "`{}` has {length} bytes, over the limit of {MAX_GUEST}", path.display());
+    std::fs::read(path).with_context(cannot)
+}
+
+fn spec(app: &App, wasm: &WasmApp, guest: &Guest, loaded: pillion_runtime::Guest, models: &Models) -> GuestSpec {
+    let mut env = app.env.clone();
+    env.extend(guest.env.clone());
+    let granted = wasm.directories.iter().map(|directory: &Directory| Preopen {
+        host: directory.host.clone(),
+        guest: directory.guest.clone(),
+        read_only: directory.read_only,
+    });
+    GuestSpec {
+        env,
+        args: guest.args.clone(),
+        preopens: granted.chain(models.labels.iter().cloned()).collect(),
+        limits: limits(&guest.limits),
+        models: models.packed.clone(),
+        ..GuestSpec::new(loaded.name().to_owned(), loaded)
+    }
+}
+
+/// What the manifest says, over the runtime's defaults.
+pub(crate) fn limits(given: &Given) -> Limits {
+    let default = Limits::default();
+    let count = |given: Option<u64>, default: usize| given.and_then(|n| usize::try_from(n).ok()).unwrap_or(default);
+    Limits {
+        memory: given.memory.unwrap_or(default.memory),
+        timeout: given.timeout.unwrap_or(default.timeout),
+        concurrency: count(given.concurrency, default.concurrency),
+        queue_wait: given.queue_wait.unwrap_or(default.queue_wait),
+        request: given.request.unwrap_or(default.request),
+        response: given.response.unwrap_or(default.response),
+        log: given.log.unwrap_or(default.log),
+        log_line: count(given.log_line, default.log_line),
+        log_rate: given.log_rate.unwrap_or(default.log_rate),
+        table_elements: count(given.table_elements, default.table_elements),
+        memories: count(given.memories, default.memories),
+        tables: count(given.tables, default.tables),
+        instances: count(given.instances, default.instances),
+        resources: count(given.resources, default.resources),
+        hostcall_fuel: count(given.hostcall_fuel, default.hostcall_fuel),
+        random: given.random.unwrap_or(default.random),
+        fields: count(given.fields, default.fields),
+        outgoing: count(given.outgoing, default.outgoing),
+        outgoing_body: given.outgoing_body.unwrap_or(default.outgoing_body),
+        host_calls: given.host_calls.unwrap_or(default.host_calls),
+        host_buffers: given.host_buffers.unwrap_or(default.host_buffers),
+    }
+}
+
+/// The models of an app, and the folders in which its guests find their labels.
+#[derive(Default)]
+struct Models {
+    packed: BTreeMap<String, Arc<pillion_nn::Model>>,
+    labels: Vec<Preopen>,
+}
+
+impl Models {
+    async fn add(&mut self, name: &str, model: &Model, work: &Work<'_>) -> Result<()> {
+        let bytes = read(&model.source, work).await?;
+        let shown = match &model.source {
+            FileSource::File { path, .. } => path.display().to_string(),
+            FileSource::Url { url, .. } => url.clone(),
+        };
+        let packed = work.runtime.models().load(&bytes).with_context(|| format!("`{shown}`"))?;
+        self.packed.insert(name.to_owned(), packed);
+        if let Some(labels) = &model.labels {
+            let host = lay_out_labels(&read(labels, work).await.context("its labels")?, work)?;
+            self.labels.push(Preopen { host, guest: format!("/models/{name}"), read_only: true });
+        }
+        Ok(())
+    }
+}
+
+async fn read(source: &FileSource, work: &Work<'_>) -> Result<Vec<u8>> {
+    match source {
+        FileSource::File { path, sha256 } => super::models::read(path, sha256.as_deref()),
+        FileSource::Url { url, sha256 } => work.models.fetch(url, sha256).await,
+    }
+}
+
+/// A folder that holds nothing but `labels.txt`, named by its content.
+fn lay_out_labels(bytes: &[u8], work: &Work<'_>) -> Result<PathBuf> {
+    anyhow::ensure!(bytes.len() <= MAX_LABELS, "labels of {} bytes are over the limit of {MAX_LABELS}", bytes.len());
+    work.models.lay_out("labels.txt", bytes)
+}

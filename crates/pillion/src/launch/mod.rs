@@ -1,0 +1,16 @@
+//! From a manifest to running apps, and back: everything is loaded first, then every port is bound, then apps start.
+
+mod collect;
+mod guests;
+pub(crate) mod models;
+mod native;
+mod plan;
+mod ports;
+mod running;
+mod services;
+mod signals;
+mod traced;
+
+pub(crate) use guests::read_guest;
+pub(crate) use plan::{Plan, Work};
+pub(crate) use running::{Settings, run_until_ended};

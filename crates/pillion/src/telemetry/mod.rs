@@ -1,0 +1,11 @@
+//! What an operator sees: logs, metrics, traces, and the admin port that serves them.
+
+pub(crate) mod admin;
+pub(crate) mod logging;
+pub(crate) mod metrics;
+pub(crate) mod otlp;
+pub(crate) mod process;
+pub(crate) mod traces;
+
+#[cfg(test)]
+mod tests;

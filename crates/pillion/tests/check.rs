@@ -1,0 +1,97 @@
+//! `pillion check`: everything that is wrong, with file, line, cause and hint, and no port bound.
+
+mod common;
+
+use common::{Running, root, run};
+use std::{fs, net::TcpListener, path::Path};
+
+/// A folder with a manifest, a good guest and perhaps a component.
+fn folder(manifest: &str, component: &str) -> tempfile::TempDir {
+    let dir = tempfile::tempdir().expect("a folder");
+    fs::copy(root().join("examples/hello/cat.wat"), dir.path().join("cat.wat")).expect("a guest");
+    fs::write(dir.path().join("dapr.yaml"), manifest).expect("written");
+    fs::create_dir(dir.path().join("components")).expect("a folder");
+    fs::write(dir.path().join("components/store.yaml"), component).expect("written");
+    dir
+}
+
+fn check(dir: &Path, words: &[&str]) {
+    for verb in ["check", "up"] {
+        let finished = run(&[verb], dir);
+        assert_eq!(finished.status.code(), Some(1), "{verb}: {}{}", finished.stdout, finished.stderr);
+        for word in words {
+            assert!(finished.stderr.contains(word), "{verb}: no `{word}` in:\n{}", finished.stderr);
+        }
+        assert!(!finished.stderr.contains("panicked"), "{}", finished.stderr);
+    }
+}
+
+const GOOD: &str = "version: 1\napps:\n  - appID: cat\n    appDirPath: .\n    appPort: 0\n    resourcesPath: ./components\n    wasm: { source: cat.wat }\n";
+
+#[test]
+fn a_good_folder_is_good() {
+    let dir = folder(GOOD, "");
+    let finished = run(&["check"], dir.path());
+    assert_eq!(finished.status.code(), Some(0), "{}", finished.stderr);
+    assert!(finished.stdout.contains("1 app, 1 guest, no problems"), "{}", finished.stdout);
+}
+
+#[test]
+fn the_example_is_good() {
+    let finished = run(&["check", "examples/dapr-wasm"], &root());
+    assert_eq!(finished.status.code(), Some(0), "{}", finished.stderr);
+    assert!(finished.stdout.contains("3 apps, 3 guests, no problems"), "{}{}", finished.stdout, finished.stderr);
+}
+
+#[test]
+fn what_is_wrong_is_said_with_its_place() {
+    check(folder("version: 1\napps: [\n", "").path(), &["dapr.yaml:"]);
+    check(folder(&GOOD.replace("source", "sorce"), "").path(), &["dapr.yaml:7:", "sorce", "did you mean `source`?"]);
+    check(folder(&GOOD.replace("cat.wat", "dog.wat"), "").path(), &["dapr.yaml:7:", "dog.wat"]);
+    check(folder(&GOOD.replace("version: 1\n", ""), "").path(), &["version"]);
+    check(folder(GOOD, "apiVersion: dapr.io/v1alpha1\nkind: Component\nmetadata: {name: s}\nspec: {type: state.sqllite, version: v1}\n").path(), &[
+        "components/store.yaml:4:",
+        "state.sqllite",
+        "did you mean `state.sqlite`?",
+    ]);
+    check(
+        folder(GOOD, "apiVersion: dapr.io/v1alpha1\nkind: Component\nmetadata: {name: s\n").path(),
+        &["components/store.yaml:"],
+    );
+    let missing = tempfile::tempdir().expect("a folder");
+    check(missing.path(), &["dapr.yaml"]);
+}
+
+#[test]
+fn a_guest_that_cannot_be_linked_stops_the_start() {
+    let dir = folder(GOOD, "");
+    fs::write(dir.path().join("cat.wat"), r#"(module (import "nobody" "provides" (func)) (func (export "_start")))"#)
+        .expect("written");
+    check(dir.path(), &["nobody", "hint:"]);
+    fs::write(dir.path().join("cat.wat"), r#"(module (memory (export "memory") 1))"#).expect("written");
+    check(dir.path(), &["_start", "hint:"]);
+}
+
+#[test]
+fn a_missing_model_and_a_wrong_digest_stop_the_start() {
+    let with = |models: &str| folder(&GOOD.replace("cat.wat }", &format!("cat.wat, models: {models} }}")), "");
+    check(with("{ m: { file: none.tflite } }").path(), &["none.tflite"]);
+    let dir =
+        with("{ m: { file: m.tflite, sha256: 0000000000000000000000000000000000000000000000000000000000000000 } }");
+    fs::write(dir.path().join("m.tflite"), "not a model").expect("written");
+    check(dir.path(), &["sha256"]);
+    let dir = with("{ m: { file: m.tflite } }");
+    fs::write(dir.path().join("m.tflite"), "not a model").expect("written");
+    check(dir.path(), &["m.tflite"]);
+}
+
+#[test]
+fn a_taken_port_is_named_with_its_app() {
+    let socket = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = socket.local_addr().expect("an address").port();
+    let dir = folder(&GOOD.replace("appPort: 0", &format!("appPort: {port}")), "");
+    let printed = Running::start(&["up", "--metrics-port", "0"], dir.path()).err().expect("it must not start");
+    for word in [port.to_string().as_str(), "cat", "in use", "hint:"] {
+        assert!(printed.contains(word), "no `{word}` in:\n{printed}");
+    }
+}

@@ -1,0 +1,243 @@
+//! `pillion up`: building blocks over Dapr's HTTP API, events between apps, telemetry, native apps.
+
+mod common;
+
+use common::{Answer, PATIENCE, Running, ask, free_ports, get, post, root};
+use std::{fs, path::Path, time::Instant};
+
+/// Two Wasm apps and a store, a broker and secrets; the second app takes events of a topic and keeps them in its log.
+struct Pair {
+    running: Running,
+    dapr: [u16; 2],
+    admin: u16,
+    dir: tempfile::TempDir,
+}
+
+impl Pair {
+    fn start() -> Self {
+        for _ in 0..5 {
+            match Self::try_start() {
+                Ok(pair) => return pair,
+                Err(printed) if printed.contains("in use") => {}
+                Err(printed) => panic!("{printed}"),
+            }
+        }
+        panic!("no free ports");
+    }
+
+    fn try_start() -> Result<Self, String> {
+        let dir = tempfile::tempdir().expect("a folder");
+        let [one, two, admin] = free_ports();
+        fs::copy(root().join("examples/hello/cat.wat"), dir.path().join("cat.wat")).expect("a guest");
+        fs::copy(common::guest("http-call"), dir.path().join("call.wasm")).expect("a guest");
+        fs::copy(common::guest("echo-command"), dir.path().join("echo.wasm")).expect("a guest");
+        fs::create_dir(dir.path().join("components")).expect("a folder");
+        fs::write(dir.path().join("secrets.json"), r#"{"key": "canary-9315"}"#).expect("written");
+        fs::write(dir.path().join("components/all.yaml"), components(dir.path())).expect("written");
+        fs::write(dir.path().join("dapr.yaml"), manifest(one, two)).expect("written");
+        let running = Running::start(&["up", "--metrics-port", &admin.to_string()], dir.path())?;
+        Ok(Self { running, dapr: [one, two], admin, dir })
+    }
+
+    fn dapr(&self, app: usize, path: &str) -> String {
+        format!("http://127.0.0.1:{}{path}", self.dapr[app])
+    }
+}
+
+fn components(dir: &Path) -> String {
+    let component = |name: &str, kind: &str, metadata: &str| {
+        format!(
+            "apiVersion: dapr.io/v1alpha1\nkind: Component\nmetadata: {{name: {name}}}\nspec: {{type: {kind}, version: v1, metadata: [{metadata}]}}\n"
+        )
+    };
+    let database = format!("{{name: connectionString, value: \"{}/state.db\"}}", dir.display());
+    let secrets = format!("{{name: secretsFile, value: \"{}/secrets.json\"}}", dir.display());
+    [
+        component("memory", "state.in-memory", ""),
+        component("database", "state.sqlite", &database),
+        component("pubsub", "pubsub.in-memory", ""),
+        component("secrets", "secretstores.local.file", &secrets),
+    ]
+    .join("---\n")
+}
+
+fn manifest(one: u16, two: u16) -> String {
+    format!(
+        "version: 1
+common: {{ resourcesPath: ./components }}
+apps:
+  - appID: caller
+    appDirPath: .
+    daprHTTPPort: {one}
+    wasm: {{ source: call.wasm, allow: {{ invoke: [cat], state: [memory] }} }}
+  - appID: cat
+    appDirPath: .
+    daprHTTPPort: {two}
+    wasm:
+      guests: {{ cat: {{ source: cat.wat }}, listener: {{ source: echo.wasm }} }}
+      routes: [{{ path: /, guest: cat }}]
+      on: [{{ pubsub: pubsub, topic: orders, guest: listener }}]
+"
+    )
+}
+
+fn expect(answer: &Answer, status: u16, body: &str) {
+    assert_eq!((answer.status, answer.text().trim_end()), (status, body));
+}
+
+#[test]
+fn state_is_kept_read_and_deleted_as_daprd_does() {
+    let pair = Pair::start();
+    for store in ["memory", "database"] {
+        let url = pair.dapr(0, &format!("/v1.0/state/{store}"));
+        expect(&post(&url, br#"[{"key":"k","value":{"a": 1}}]"#), 204, "");
+        let got = get(&format!("{url}/k"));
+        expect(&got, 200, r#"{"a":1}"#);
+        let etag = got.header("etag").to_owned();
+        assert!(!etag.is_empty());
+        let bad = ask("DELETE", &format!("{url}/k"), &[("if-match", "9999999")], b"");
+        assert_eq!(bad.status, 409, "{}", bad.text());
+        // Another app has its own keys.
+        expect(&get(&pair.dapr(1, &format!("/v1.0/state/{store}/k"))), 204, "");
+        expect(&ask("DELETE", &format!("{url}/k"), &[("if-match", &etag)], b""), 204, "");
+        expect(&get(&format!("{url}/k")), 204, "");
+    }
+    let unknown = get(&pair.dapr(0, "/v1.0/state/nostore/k"));
+    assert_eq!(unknown.status, 400);
+    assert!(
+        unknown
+            .text()
+            .contains(r#""errorCode":"ERR_STATE_STORE_NOT_FOUND","message":"state store nostore is not found""#),
+        "{}",
+        unknown.text()
+    );
+}
+
+#[test]
+fn an_event_reaches_the_guest_of_another_app() {
+    let mut pair = Pair::start();
+    expect(&post(&pair.dapr(0, "/v1.0/publish/pubsub/orders"), b"order 4711"), 204, "");
+    // The listener writes a line to its stderr for each call; it is in the log with app and guest.
+    assert!(pair.running.wait_for("listener"), "{}", pair.running.printed());
+    expect(
+        &post(&pair.dapr(0, "/v1.0/publish/nobroker/orders"), b"x"),
+        404,
+        r#"{"errorCode":"ERR_PUBSUB_NOT_FOUND","message":"pubsub nobroker is not found","details":[{"@type":"type.googleapis.com/google.rpc.ErrorInfo","domain":"dapr.io","metadata":{},"reason":"DAPR_PUBSUB_NOT_FOUND"}]}"#,
+    );
+}
+
+#[test]
+fn a_guest_calls_what_is_allowed_and_nothing_else() {
+    let pair = Pair::start();
+    let [one, _] = pair.dapr;
+    let call = |url: &str| ask("POST", &pair.dapr(0, "/v1.0/invoke/caller/method/x"), &[("x-url", url)], b"ping");
+    for url in [
+        "http://cat.dapr/any/path".to_owned(),
+        format!("http://localhost:{one}/v1.0/invoke/cat/method/any/path"),
+        format!("http://127.0.0.1:{one}/v1.0/invoke/cat/method/any/path"),
+    ] {
+        let answer = call(&url);
+        assert_eq!(answer.status, 200, "{url}: {}", answer.text());
+        assert!(answer.text().contains("ping"), "{url}: {}", answer.text());
+    }
+    for url in [
+        "http://other.dapr/x".to_owned(),
+        format!("http://localhost:{one}/v1.0/secrets/secrets/key"),
+        format!("http://localhost:{one}/v1.0/state/database/k"),
+        format!("http://127.0.0.1:{}/metrics", pair.admin),
+        "http://169.254.169.254/latest/meta-data".to_owned(),
+        "http://example.org/".to_owned(),
+    ] {
+        let answer = ask("GET", &pair.dapr(0, "/v1.0/invoke/caller/method/x"), &[("x-url", &url)], b"");
+        let text = answer.text();
+        assert!(!text.contains("canary"), "{url}: {text}");
+        // A building block says 403, as Dapr's API does; a host is denied before anything is sent.
+        assert!(text.contains("status 403") || text.contains("HttpRequestDenied"), "{url}: {} {text}", answer.status);
+    }
+}
+
+#[test]
+fn a_secret_is_read_and_never_logged() {
+    let pair = Pair::start();
+    expect(&get(&pair.dapr(0, "/v1.0/secrets/secrets/key")), 200, r#"{"key":"canary-9315"}"#);
+    assert_eq!(get(&pair.dapr(0, "/v1.0/secrets/nostore/key")).status, 401);
+    assert_eq!(get(&pair.dapr(0, "/v1.0/secrets/secrets/none")).status, 500);
+    assert!(!get(&pair.dapr(0, "/v1.0/metadata")).text().contains("canary"));
+    let (_, printed) = pair.running.interrupt();
+    assert!(!printed.contains("canary"), "{printed}");
+}
+
+#[test]
+fn health_metadata_and_metrics_answer() {
+    let pair = Pair::start();
+    expect(&get(&pair.dapr(0, "/v1.0/healthz")), 204, "");
+    expect(&get(&pair.dapr(0, "/v1.0/healthz/outbound")), 204, "");
+    let metadata: serde_json::Value = serde_json::from_str(&get(&pair.dapr(1, "/v1.0/metadata")).text()).expect("JSON");
+    assert_eq!(metadata["id"], "cat");
+    assert_eq!(metadata["subscriptions"][0]["topic"], "orders");
+    expect(&post(&pair.dapr(1, "/v1.0/invoke/cat/method/x"), b"abc"), 200, "abc");
+    let metrics = get(&format!("http://127.0.0.1:{}/metrics", pair.admin)).text();
+    assert!(metrics.contains("pillion_guest_calls_total{") && metrics.contains(r#"app="cat""#), "{metrics}");
+    assert_eq!(get(&format!("http://127.0.0.1:{}/healthz", pair.admin)).status, 200);
+    assert_eq!(get(&format!("http://127.0.0.1:{}/readyz", pair.admin)).status, 200);
+}
+
+#[test]
+fn what_was_acknowledged_is_there_after_a_kill() {
+    let pair = Pair::start();
+    let url = pair.dapr(0, "/v1.0/state/database");
+    for n in 0..20 {
+        expect(&post(&url, format!(r#"[{{"key":"k{n}","value":{n}}}]"#).as_bytes()), 204, "");
+    }
+    let Pair { running, dir, dapr, .. } = pair;
+    common::signal(running.id(), rustix::process::Signal::KILL);
+    drop(running);
+    let again = Running::start(&["up", "--metrics-port", "0"], dir.path()).expect("it starts again");
+    for n in 0..20 {
+        expect(&get(&format!("http://127.0.0.1:{}/v1.0/state/database/k{n}", dapr[0])), 200, &n.to_string());
+    }
+    drop(again);
+}
+
+#[test]
+fn shutdown_by_the_api_ends_the_process() {
+    let mut pair = Pair::start();
+    expect(&post(&pair.dapr(0, "/v1.0/shutdown"), b""), 204, "");
+    assert!(pair.running.wait_for("Exited Dapr successfully"), "{}", pair.running.printed());
+}
+
+#[test]
+fn a_spinning_guest_holds_nobody_up() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let [app, admin] = free_ports();
+    fs::copy(root().join("examples/hello/cat.wat"), dir.path().join("cat.wat")).expect("a guest");
+    fs::write(
+        dir.path().join("spin.wat"),
+        r#"(module (memory (export "memory") 1) (func (export "_start") (loop $l (br $l))))"#,
+    )
+    .expect("written");
+    let manifest = format!(
+        "version: 1\napps:\n  - appID: mixed\n    appDirPath: .\n    appPort: {app}\n    wasm:\n      guests: {{ cat: {{ source: cat.wat }}, spin: {{ source: spin.wat, limits: {{ timeout: 2s }} }} }}\n      routes: [{{ path: /cat, guest: cat }}, {{ path: /spin, guest: spin }}]\n"
+    );
+    fs::write(dir.path().join("dapr.yaml"), manifest).expect("written");
+    let running = Running::start(&["up", "--metrics-port", &admin.to_string()], dir.path()).expect("it runs");
+    let url = format!("http://127.0.0.1:{app}");
+    let spinners: Vec<_> = (0..4)
+        .map(|_| {
+            let url = format!("{url}/spin");
+            std::thread::spawn(move || post(&url, b""))
+        })
+        .collect();
+    let began = Instant::now();
+    for _ in 0..20 {
+        expect(&post(&format!("{url}/cat"), b"x"), 200, "x");
+        assert_eq!(get(&format!("http://127.0.0.1:{admin}/healthz")).status, 200);
+    }
+    assert!(began.elapsed() < PATIENCE / 2, "{:?}", began.elapsed());
+    for spinner in spinners {
+        let answer = spinner.join().expect("an answer");
+        assert_eq!(answer.status, 504, "{}", answer.text());
+        assert!(answer.text().contains("limits.timeout"), "{}", answer.text());
+    }
+    drop(running);
+}
