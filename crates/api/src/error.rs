@@ -157,6 +157,10 @@ codes! {
     MethodNotAllowed = "PILLION_METHOD_NOT_ALLOWED", 405, Unimplemented, Caller;
     /// The request's path, host or framing is refused.
     RequestRefused = "PILLION_REQUEST_REFUSED", 400, InvalidArgument, Caller;
+    /// The request's path and query are over their limit.
+    UriTooLong = "PILLION_URI_TOO_LONG", 414, InvalidArgument, Caller;
+    /// The request's headers are over their limit.
+    HeadersTooLarge = "PILLION_HEADERS_TOO_LARGE", 431, ResourceExhausted, Caller;
     /// The request's body is over its limit.
     RequestTooLarge = "PILLION_REQUEST_TOO_LARGE", 413, ResourceExhausted, Caller;
     /// The client was too slow to send its request.
@@ -391,3 +395,54 @@ impl fmt::Debug for Error {
 }
 
 impl std::error::Error for Error {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn every_code_has_one_meaning() {
+        let rows: BTreeSet<(&str, u16)> = Code::ALL.iter().map(|code| (code.name(), code.http())).collect();
+        assert_eq!(rows.len(), Code::ALL.len(), "two rows share name and status");
+        for code in Code::ALL {
+            let ours = code.name().starts_with("PILLION_");
+            assert!(ours || code.name().starts_with("ERR_"), "{}", code.name());
+            assert!((400..600).contains(&code.http()), "{}", code.name());
+        }
+    }
+
+    #[test]
+    fn daprs_body_is_daprds_to_the_byte() {
+        let details = Details {
+            reason: "DAPR_STATE_NOT_FOUND".into(),
+            metadata: [("appID".to_owned(), "app1".to_owned())].into(),
+            resource: None,
+        };
+        let error = Error::new(Code::StateStoreNotFound, "state store nostore is not found").details(details);
+        let text = text(error.dapr_response());
+        let daprd = r#"{"errorCode":"ERR_STATE_STORE_NOT_FOUND","message":"state store nostore is not found","details":[{"@type":"type.googleapis.com/google.rpc.ErrorInfo","domain":"dapr.io","metadata":{"appID":"app1"},"reason":"DAPR_STATE_NOT_FOUND"}]}"#;
+        assert_eq!(text, daprd);
+    }
+
+    #[test]
+    fn a_problem_names_the_limit_and_the_key_that_raises_it() {
+        let error = Error::new(Code::GuestTimeout, "guest `g` ran longer than 5 s").limit("limits.timeout", 5000);
+        let response = error.retry_after(Duration::from_millis(1500)).problem_response();
+        assert_eq!(response.status(), 504);
+        assert_eq!(response.headers()[header::RETRY_AFTER], "2");
+        let problem: serde_json::Value = serde_json::from_str(&text(response)).expect("JSON");
+        assert_eq!(problem["limit"]["key"], "limits.timeout");
+        assert_eq!(problem["fault"], "guest");
+    }
+
+    fn text(response: Response<Body>) -> String {
+        use http_body_util::BodyExt;
+        let collected = std::pin::pin!(response.into_body().collect());
+        let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+        match collected.poll(&mut context) {
+            std::task::Poll::Ready(Ok(body)) => String::from_utf8(body.to_bytes().to_vec()).expect("UTF-8"),
+            other => panic!("not there at once: {other:?}"),
+        }
+    }
+}

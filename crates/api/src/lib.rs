@@ -14,6 +14,7 @@ pub mod pubsub;
 pub mod secrets;
 pub mod sidecar;
 pub mod state;
+pub mod subscribe;
 pub mod trace;
 
 pub use body::Body;

@@ -13,7 +13,7 @@ use serde::Deserialize;
 /// | `bindings` | `binding` or `binding/operation` |
 /// | `secrets` | `store` or `store/secret` |
 /// | `configuration`, `locks`, `crypto`, `conversation` | a component's name |
-/// | `hosts` | `host`, `host:port`, `*.domain`, a scheme before it if not https or http |
+/// | `hosts` | `host` (the scheme's own port), `host:port`, `*.domain`, a scheme before it if not https or http; loopback, link-local and metadata addresses only by that very address or `localhost` |
 /// | `files` | `host-directory:guest-directory[:ro]` |
 /// | `models` | a model of this app; declaring one under `models:` allows it |
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]

@@ -69,7 +69,7 @@ fn a_guest_that_cannot_be_linked_stops_the_start() {
         .expect("written");
     check(dir.path(), &["nobody", "hint:"]);
     fs::write(dir.path().join("cat.wat"), r#"(module (memory (export "memory") 1))"#).expect("written");
-    check(dir.path(), &["_start", "hint:"]);
+    check(dir.path(), &["_start", "build a program with a `main`"]);
 }
 
 #[test]

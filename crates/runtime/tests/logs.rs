@@ -72,7 +72,7 @@ async fn lines_are_whole_escaped_bounded_and_say_whose_they_are() {
     assert_eq!(lines.iter().map(message).collect::<Vec<_>>(), ["one", "two \\u{1b}[31m", "three"]);
     let fields = &lines[0];
     assert_eq!((&*fields["app"], &*fields["guest"], &*fields["stream"]), ("app", "guest", "stderr"));
-    assert_eq!(fields["request"].len(), 16);
+    assert_eq!(fields["request_id"].len(), 16);
 
     let lines = run(&writes("0123456789abcdef", 16, 4), Limits { log_line: 20, ..Limits::default() }).await;
     assert_eq!(lines.iter().map(message).collect::<Vec<_>>(), ["0123456789abcdef0123 … (44 bytes cut)"]);
