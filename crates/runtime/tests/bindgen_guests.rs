@@ -219,3 +219,11 @@ async fn a_picture_that_can_not_be_read_blames_the_input() {
         post(&app, file.clone()).await.expect("the next good one");
     }
 }
+
+#[tokio::test]
+async fn reference_types_of_the_newest_wasm_bindgen_are_refused_with_what_to_do() {
+    let error = runtime().load("web", common::built("bindgen-web"), Some("reverse")).expect_err("it needs a collector");
+    assert_eq!(error.code(), Code::GuestInvalid);
+    let help = format!("{error} {}", error.help().unwrap_or_default());
+    assert!(help.contains("mvp"), "{help}");
+}

@@ -209,6 +209,9 @@ impl Demo {
 
     fn try_start(file: &str) -> Result<Self, String> {
         let example = root().join("examples/dapr-wasm");
+        for built in ["image-api-rs/grayscale.wasm", "image-api-go/classify.wasm", "web-port/hello.wasm"] {
+            assert!(example.join(built).exists(), "{built} is missing: run `cargo xtask guests` first");
+        }
         let dir = tempfile::tempdir().expect("a folder");
         for app in ["image-api-rs", "image-api-go", "web-port"] {
             std::os::unix::fs::symlink(example.join(app), dir.path().join(app)).expect("a link");
