@@ -75,6 +75,24 @@ fn an_endless_loop_ends_at_its_timeout() {
 }
 
 #[test]
+fn what_compile_made_runs_and_damaged_code_does_not() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let out = dir.path().join("hello.cwasm");
+    let out = out.to_str().expect("UTF-8");
+    let finished = run(&["compile", "examples/hello/hello.wat", "-o", out], &root());
+    assert_eq!(finished.status.code(), Some(0), "{}", finished.stderr);
+    let (code, printed, err) = with_input(&["run", out], b"");
+    assert_eq!((code, printed.as_slice()), (Some(0), b"hello from a sandbox\n".as_slice()), "{err}");
+    let mut bytes = std::fs::read(out).expect("the artefact");
+    let last = bytes.len() - 1;
+    bytes[last / 2] ^= 1;
+    std::fs::write(out, bytes).expect("written");
+    let (code, _, err) = with_input(&["run", out], b"");
+    assert_eq!(code, Some(1));
+    assert!(err.contains("damaged") && err.contains("hint: "), "{err}");
+}
+
+#[test]
 fn what_cannot_run_says_why_and_what_would_help() {
     let dir = tempfile::tempdir().expect("a folder");
     let cases = [

@@ -241,3 +241,50 @@ fn a_spinning_guest_holds_nobody_up() {
     }
     drop(running);
 }
+
+/// A collector of traces that takes requests until `wanted` is in one of them.
+fn collector(wanted: Vec<u8>) -> (u16, std::thread::JoinHandle<bool>) {
+    use std::io::{Read, Write};
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = listener.local_addr().expect("an address").port();
+    let thread = std::thread::spawn(move || {
+        for stream in listener.incoming().take(20) {
+            let mut stream = stream.expect("a connection");
+            stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
+            let mut seen = Vec::new();
+            let mut piece = [0; 4096];
+            while !seen.windows(wanted.len()).any(|window| window == wanted) {
+                match stream.read(&mut piece) {
+                    Ok(0) | Err(_) => break,
+                    Ok(n) => seen.extend_from_slice(&piece[..n]),
+                }
+            }
+            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+            if seen.windows(wanted.len()).any(|window| window == wanted) {
+                return true;
+            }
+        }
+        false
+    });
+    (port, thread)
+}
+
+#[test]
+fn spans_join_the_trace_of_whoever_calls() {
+    let trace_id: u128 = 0x4bf9_2f35_77b3_4da6_a3ce_929d_0e0e_4736;
+    // An OTLP span holds its trace id as 16 plain bytes.
+    let (collector, seen) = collector(trace_id.to_be_bytes().to_vec());
+    let mut command = common::pillion();
+    command.env("OTEL_EXPORTER_OTLP_ENDPOINT", format!("http://127.0.0.1:{collector}")).current_dir(root());
+    command.args(["run", "examples/hello/cat.wat", "--app-id", "cat", "-p", "0", "-H", "0", "--metrics-port", "0"]);
+    let mut running = Running::start_with(&mut command).expect("it runs");
+    let printed = running.printed();
+    let at = printed.find("http://localhost:").expect("an address");
+    let url = printed[at..].split_whitespace().next().expect("an address").replace("localhost", "127.0.0.1");
+    let traceparent = format!("00-{trace_id:032x}-00f067aa0ba902b7-01");
+    let answer = ask("POST", &url, &[("traceparent", &traceparent)], b"x");
+    expect(&answer, 200, "x");
+    let (status, printed) = running.interrupt();
+    assert_eq!(status.code(), Some(0), "{printed}");
+    assert!(seen.join().expect("the collector"), "no span of the caller's trace was exported");
+}

@@ -1,6 +1,6 @@
 //! What a guest's file says of it, read without compiling.
 
-use crate::GuestKind;
+use crate::{GuestKind, artefact};
 use pillion_api::{Code, Error};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
@@ -81,12 +81,15 @@ impl Inspection {
     }
 }
 
-/// Reads a guest's file, text or binary, without compiling it.
+/// Reads a guest's file, text or binary or compiled ahead of time, without compiling or running it.
 ///
 /// # Errors
 /// [`Code::GuestInvalid`] where it isn't WebAssembly.
 pub fn inspect(bytes: &[u8]) -> Result<Inspection, Error> {
-    read(&to_binary(bytes)?)
+    match artefact::is_artefact(bytes) {
+        true => artefact::inspection(bytes),
+        false => read(&to_binary(bytes)?),
+    }
 }
 
 /// Translates the text format; a binary stays as it is.

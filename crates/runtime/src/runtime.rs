@@ -6,7 +6,7 @@ use crate::instance::Host;
 use crate::limiter::Budget;
 use crate::threads::GuestThreads;
 use crate::ticker::Ticker;
-use crate::{App, AppSpec, DaprHttp, Guest, Inspection, Options, artefact, engine, inspect, kind, link, load};
+use crate::{App, AppSpec, DaprHttp, Guest, Options, engine, kind, link, load};
 use bytes::Bytes;
 use pillion_api::{Error, Sidecar};
 use pillion_nn::Registry;
@@ -103,17 +103,6 @@ impl Runtime {
         options: LoadOptions,
     ) -> Result<Guest, Error> {
         load::load(&self.0, name, &bytes.into(), call, options)
-    }
-
-    /// Reads a guest's file without compiling it.
-    ///
-    /// # Errors
-    /// [`pillion_api::Code::GuestInvalid`] where it isn't WebAssembly.
-    pub fn inspect(&self, bytes: &[u8]) -> Result<Inspection, Error> {
-        match artefact::is_artefact(bytes) {
-            true => artefact::inspection(bytes),
-            false => inspect::inspect(bytes),
-        }
     }
 
     /// Compiles a guest to native code of this machine, for [`load`](Self::load). Blocks.
