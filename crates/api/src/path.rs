@@ -4,7 +4,29 @@
 //! [`normalise`] once, and everything behind it uses the result.
 
 use crate::{Code, Error, Result};
-use percent_encoding::percent_decode_str;
+use http::uri::PathAndQuery;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+
+/// Everything but RFC 3986's `pchar` and the slash.
+const NOT_IN_PATH: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'/')
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~')
+    .remove(b'!')
+    .remove(b'$')
+    .remove(b'&')
+    .remove(b'\'')
+    .remove(b'(')
+    .remove(b')')
+    .remove(b'*')
+    .remove(b'+')
+    .remove(b',')
+    .remove(b';')
+    .remove(b'=')
+    .remove(b':')
+    .remove(b'@');
 
 /// The longest path that is looked at, in bytes before decoding.
 pub const MAX_PATH: usize = 8 * 1024;
@@ -22,6 +44,19 @@ impl Path {
     /// Its segments, without slashes; none for `/`.
     pub fn segments(&self) -> impl Iterator<Item = &str> {
         self.0.split('/').filter(|segment| !segment.is_empty())
+    }
+
+    /// The path encoded again, with a query as it came.
+    ///
+    /// # Errors
+    /// [`Code::RequestRefused`] where the query is none that a URI can hold.
+    pub fn encode(&self, query: Option<&str>) -> Result<PathAndQuery> {
+        let mut text = utf8_percent_encode(&self.0, NOT_IN_PATH).to_string();
+        if let Some(query) = query {
+            text.push('?');
+            text.push_str(query);
+        }
+        PathAndQuery::try_from(text).map_err(|_| refused("can't be written as a URI"))
     }
 
     /// Whether this is `prefix` itself or lies below it.
@@ -137,6 +172,13 @@ mod tests {
             assert!(normalise(raw).is_err(), "{raw}");
         }
         assert!(normalise(&"/a".repeat(MAX_PATH)).is_err());
+    }
+
+    #[test]
+    fn a_path_is_encoded_as_it_was_meant() {
+        let path = normalise("/a%20b/%C3%A4%25/c:d;e@f").expect("a path");
+        assert_eq!(path.encode(Some("x=%2F&y")).expect("a URI").as_str(), "/a%20b/%C3%A4%25/c:d;e@f?x=%2F&y");
+        assert_eq!(normalise("").expect("a path").encode(None).expect("a URI").as_str(), "/");
     }
 
     #[test]

@@ -68,7 +68,7 @@ impl App {
         let path = path::normalise(request.uri().path())?;
         match self.0.router.find(&path, request.method()) {
             Found::Guest(index) => {
-                let encoded = route::encode(&path, request.uri().query())?;
+                let encoded = path.encode(request.uri().query())?;
                 *request.uri_mut() = route::with_path(request.uri(), encoded);
                 call::run(&self.0.guests[index], trigger, request).await
             }

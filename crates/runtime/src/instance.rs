@@ -1,5 +1,6 @@
 //! The one maker of a `Store`: whatever starts a guest, WASI, limits, deadline and policy are the same.
 
+use crate::GuestSpec;
 use crate::call::Call;
 use crate::host::Sessions;
 use crate::limiter::Limiter;
@@ -50,9 +51,15 @@ impl std::error::Error for Deadline {}
 
 /// WASI as a guest of an app sees it: its environment, arguments and directories; no sockets; stderr in the log.
 pub(crate) fn wasi(call: &Arc<Call>, stderr: &Stream<Lines>) -> wasmtime::Result<WasiCtxBuilder> {
-    let spec = &call.hosted.spec;
+    let mut wasi = granted(&call.hosted.spec)?;
+    wasi.stderr(stderr.clone());
+    Ok(wasi)
+}
+
+/// What a guest's specification grants, and nothing else: not even the streams.
+pub(crate) fn granted(spec: &GuestSpec) -> wasmtime::Result<WasiCtxBuilder> {
     let mut wasi = WasiCtxBuilder::new();
-    wasi.max_random_size(spec.limits.random).stderr(stderr.clone());
+    wasi.max_random_size(spec.limits.random);
     wasi.allow_tcp(false).allow_udp(false).allow_ip_name_lookup(false);
     wasi.arg(&spec.name).args(&spec.args);
     for (name, value) in &spec.env {

@@ -5,7 +5,6 @@ use crate::call::{Call, random_u64};
 use crate::dial::{self, HttpClient, Prohibited};
 use crate::hosts::{Hosts, normal_host};
 use crate::limits::key;
-use crate::route;
 use crate::spec::DaprHttp;
 use crate::threads::Task;
 use http::{HeaderName, HeaderValue, Request, Response, Uri, header};
@@ -92,7 +91,7 @@ impl Outgoing {
     async fn invoke(&self, id: String, mut request: Request<Body>) -> Result<Response<Body>, WasiError> {
         // One normal path for access control and for dispatch, whoever looks at it.
         let path = path::normalise(request.uri().path()).map_err(|_| WasiError::HttpRequestUriInvalid)?;
-        let path = route::encode(&path, request.uri().query()).map_err(|_| WasiError::HttpRequestUriInvalid)?;
+        let path = path.encode(request.uri().query()).map_err(|_| WasiError::HttpRequestUriInvalid)?;
         *request.uri_mut() = path.into();
         request.headers_mut().remove(header::HOST);
         let answer = self.sidecar.invoke(Invocation { target: Target::App(id), request }).await;

@@ -3,29 +3,7 @@
 use crate::files::Directory;
 use crate::spec::{Route, RouteTarget};
 use http::{Method, Uri, uri::PathAndQuery};
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use pillion_api::{Code, Error, path::Path};
-
-/// Everything but RFC 3986's `pchar` and the slash.
-const NOT_IN_PATH: &AsciiSet = &NON_ALPHANUMERIC
-    .remove(b'/')
-    .remove(b'-')
-    .remove(b'.')
-    .remove(b'_')
-    .remove(b'~')
-    .remove(b'!')
-    .remove(b'$')
-    .remove(b'&')
-    .remove(b'\'')
-    .remove(b'(')
-    .remove(b')')
-    .remove(b'*')
-    .remove(b'+')
-    .remove(b',')
-    .remove(b';')
-    .remove(b'=')
-    .remove(b':')
-    .remove(b'@');
 
 /// Who answers.
 #[derive(Debug)]
@@ -149,16 +127,6 @@ impl Entry {
     }
 }
 
-/// The normal path, encoded again, with the query as it came.
-pub(crate) fn encode(path: &Path, query: Option<&str>) -> Result<PathAndQuery, Error> {
-    let mut text = utf8_percent_encode(path.as_str(), NOT_IN_PATH).to_string();
-    if let Some(query) = query {
-        text.push('?');
-        text.push_str(query);
-    }
-    text.parse().map_err(|_| Error::new(Code::RequestRefused, "the request path can't be written as a URI"))
-}
-
 /// A URI with another path.
 pub(crate) fn with_path(uri: &Uri, path: PathAndQuery) -> Uri {
     let mut parts = uri.clone().into_parts();
@@ -221,6 +189,6 @@ mod tests {
     #[test]
     fn a_path_goes_on_as_it_was_matched() {
         let path = pillion_api::path::normalise("/a%20b//c%25/").expect("a path");
-        assert_eq!(encode(&path, Some("x=%2f")).expect("a path").as_str(), "/a%20b/c%25?x=%2f");
+        assert_eq!(path.encode(Some("x=%2f")).expect("a path").as_str(), "/a%20b/c%25?x=%2f");
     }
 }

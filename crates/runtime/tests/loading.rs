@@ -103,7 +103,7 @@ fn compiled_code_is_loaded_only_where_it_was_made() {
     let wat = br#"(module (memory (export "memory") 1) (func (export "_start")))"#;
     let artefact = here.compile(wat).expect("compiled");
     assert_eq!(here.load("g", artefact.clone(), None).expect("its own").kind(), GuestKind::Command);
-    assert_eq!(here.inspect(&artefact).expect("readable"), inspect(wat).expect("readable"));
+    assert_eq!(inspect(&artefact).expect("readable"), inspect(wat).expect("readable"));
     let error = elsewhere.load("g", artefact.clone(), None).expect_err("foreign");
     assert!(error.message().contains("compiled elsewhere"), "{error:?}");
     elsewhere.load_with("g", artefact.clone(), None, LoadOptions { trust_precompiled: true }).expect("trusted");

@@ -2,9 +2,8 @@
 
 use super::ApiContext;
 use base64::{Engine, prelude::BASE64_STANDARD};
-use http::{HeaderMap, HeaderName, Request, Response, header, uri::PathAndQuery};
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use pillion_api::{Body, Code, Error, Invocation, Result, Sidecar, Target, body, path};
+use http::{HeaderMap, HeaderName, Request, Response, header};
+use pillion_api::{Body, Invocation, Result, Sidecar, Target, body, path};
 
 /// Stands between app id and method path in a URL.
 pub(super) const METHOD_MARK: &str = "/method/";
@@ -21,26 +20,6 @@ const HOP_BY_HOP: [HeaderName; 8] = [
     header::TRANSFER_ENCODING,
     header::UPGRADE,
 ];
-
-/// What may stand in a path segment as it is (RFC 3986, `pchar`).
-const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
-    .remove(b'-')
-    .remove(b'.')
-    .remove(b'_')
-    .remove(b'~')
-    .remove(b'!')
-    .remove(b'$')
-    .remove(b'&')
-    .remove(b'\'')
-    .remove(b'(')
-    .remove(b')')
-    .remove(b'*')
-    .remove(b'+')
-    .remove(b',')
-    .remove(b';')
-    .remove(b'=')
-    .remove(b':')
-    .remove(b'@');
 
 /// The app that the headers name: `dapr-app-id`, or the password of basic auth's user `dapr-app-id`.
 pub(super) fn app_id_of(headers: &HeaderMap) -> Option<String> {
@@ -62,7 +41,7 @@ pub(super) async fn invoke(
     request: Request<Body>,
 ) -> Result<Response<Body>> {
     let (mut parts, body) = request.into_parts();
-    parts.uri = encode(path, parts.uri.query())?.into();
+    parts.uri = path.encode(parts.uri.query())?.into();
     parts.headers.remove(APP_ID);
     strip(&mut parts.headers);
     // Bounded again, because not every caller of this API comes by the edge.
@@ -70,24 +49,6 @@ pub(super) async fn invoke(
     let mut response = sidecar.invoke(Invocation { target, request }).await?;
     strip(response.headers_mut());
     Ok(response)
-}
-
-/// The normal path, encoded again, with the query as it was.
-fn encode(path: &path::Path, query: Option<&str>) -> Result<PathAndQuery> {
-    let mut encoded = String::with_capacity(path.as_str().len() + 1);
-    for segment in path.segments() {
-        encoded.push('/');
-        encoded.extend(utf8_percent_encode(segment, SEGMENT));
-    }
-    if encoded.is_empty() {
-        encoded.push('/');
-    }
-    if let Some(query) = query {
-        encoded.push('?');
-        encoded.push_str(query);
-    }
-    PathAndQuery::try_from(encoded)
-        .map_err(|error| Error::new(Code::RequestRefused, format!("the request path can't be handed on: {error}")))
 }
 
 /// Takes away what is about one connection, and what `connection` says is.

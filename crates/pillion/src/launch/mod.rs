@@ -9,6 +9,7 @@ mod ports;
 mod running;
 mod services;
 mod signals;
+mod start;
 mod traced;
 
 pub(crate) use guests::read_guest;

@@ -1,6 +1,7 @@
 //! Every port of a run, bound before anything starts.
 
-use crate::edge::Listener;
+use super::plan::PlannedApp;
+use crate::{edge::Listener, manifest::AppKind};
 use anyhow::{Context, Result, anyhow};
 use std::{
     io::ErrorKind,
@@ -9,6 +10,9 @@ use std::{
 
 /// The address of apps, sidecars and the admin port: this machine alone.
 pub(crate) const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+
+/// The port of `/metrics` where no flag names one: Dapr's own.
+const METRICS_PORT: u16 = 9090;
 
 /// A bound port and its number.
 pub(crate) struct Bound {
@@ -29,4 +33,57 @@ pub(crate) async fn bind(address: IpAddr, port: u16, what: &str, key: &str) -> R
     })?;
     let port = listener.local_addr().context("a bound port has an address")?.port();
     Ok(Bound { listener, port })
+}
+
+/// The ports of one app. A native app has its own; there is none to bind.
+pub(crate) struct AppPorts {
+    pub(crate) app: Option<Bound>,
+    pub(crate) dapr: Bound,
+}
+
+/// The port numbers of one app; 0 is none.
+#[derive(Clone, Copy)]
+pub(crate) struct Chosen {
+    pub(crate) app: u16,
+    pub(crate) dapr: u16,
+}
+
+/// The admin port; the usual one is only a wish.
+pub(crate) async fn bind_admin(port: Option<u16>) -> Result<Bound> {
+    match port {
+        Some(port) => bind(LOOPBACK, port, "metrics", "--metrics-port").await,
+        None => match bind(LOOPBACK, METRICS_PORT, "metrics", "--metrics-port").await {
+            Ok(bound) => Ok(bound),
+            Err(_) => {
+                let bound = bind(LOOPBACK, 0, "metrics", "--metrics-port").await?;
+                tracing::info!(port = bound.port, "metrics: port {METRICS_PORT} is in use; another one was taken");
+                Ok(bound)
+            }
+        },
+    }
+}
+
+impl AppPorts {
+    /// Binds what the app needs bound.
+    pub(crate) async fn bind(planned: &PlannedApp) -> Result<Self> {
+        let app = &planned.app;
+        let what = format!("app `{}`", app.app_id);
+        let bound = match app.kind {
+            AppKind::Wasm(_) => Some(bind(LOOPBACK, app.app_port, &what, "appPort").await?),
+            AppKind::Native | AppKind::SidecarOnly => None,
+        };
+        let what = format!("sidecar of app `{}`", app.app_id);
+        Ok(Self { app: bound, dapr: bind(LOOPBACK, app.dapr_http_port, &what, "daprHTTPPort").await? })
+    }
+
+    /// The numbers, those of a native app included.
+    pub(crate) fn chosen(&self, planned: &PlannedApp) -> Chosen {
+        Chosen { app: self.app.as_ref().map_or(planned.app.app_port, |bound| bound.port), dapr: self.dapr.port }
+    }
+
+    /// What a person opens in a browser.
+    pub(crate) fn link(&self, planned: &PlannedApp, links: bool) -> Option<String> {
+        let port = self.app.as_ref()?.port;
+        (links && planned.app.wasm().is_some()).then(|| format!("http://localhost:{port}/"))
+    }
 }

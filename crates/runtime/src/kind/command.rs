@@ -13,9 +13,9 @@ use http::{HeaderMap, Request, Response, header, request::Parts};
 use pillion_api::{Body, Code, Error};
 use std::sync::Arc;
 use wasmtime::{InstancePre, Store};
+use wasmtime_wasi::WasiCtxBuilder;
 use wasmtime_wasi::p2::bindings::CommandPre;
 use wasmtime_wasi::p2::pipe::MemoryInputPipe;
-use wasmtime_wasi::{FsPerms, WasiCtxBuilder};
 
 /// Headers that become no `HTTP_*` variable: they have a name of their own, or are secrets between server and client.
 const NOT_IN_ENVIRONMENT: [header::HeaderName; 4] =
@@ -124,15 +124,7 @@ pub(crate) async fn run_plain(shared: &Arc<Shared>, spec: GuestSpec) -> Result<i
 }
 
 fn plain_wasi(call: &Arc<Call>) -> wasmtime::Result<WasiCtxBuilder> {
-    let spec = &call.hosted.spec;
-    let mut wasi = WasiCtxBuilder::new();
-    wasi.inherit_stdio().arg(&spec.name).args(&spec.args).max_random_size(spec.limits.random);
-    for (name, value) in &spec.env {
-        wasi.env(name, value);
-    }
-    for preopen in &spec.preopens {
-        let perms = if preopen.read_only { FsPerms::ReadOnly } else { FsPerms::ReadWrite };
-        wasi.preopened_dir(&preopen.host, &preopen.guest, perms)?;
-    }
+    let mut wasi = instance::granted(&call.hosted.spec)?;
+    wasi.inherit_stdio();
     Ok(wasi)
 }

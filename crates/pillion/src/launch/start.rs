@@ -1,0 +1,241 @@
+//! Starts the apps of a run, one after the other: sidecar, ports, and the guests or the process behind them.
+
+use super::{
+    native::{Exit, Native},
+    plan::PlannedApp,
+    ports::{AppPorts, Chosen, LOOPBACK},
+    services,
+    traced::Traced,
+};
+use crate::{
+    dapr_api::{self, ApiContext, ApiToken, Readiness, ShutdownKind},
+    edge::{EdgeLimits, Listener, Observe, Server, serve},
+    environment::{self, AppEnvironment},
+    manifest::AppKind,
+    telemetry::{
+        metrics::{Metrics, PortKind},
+        traces::Traces,
+    },
+};
+use anyhow::{Result, anyhow};
+use pillion_api::{AppChannel, Diagnostic, Sidecar};
+use pillion_runtime::{AppSpec, DaprHttp, GuestSpec, Runtime};
+use pillion_sidecar::{Embedded, EmbeddedConfig, Policy, RemoteApp, Run, remote_app::Protocol};
+use std::{
+    collections::HashMap,
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
+use tokio::sync::Notify;
+
+/// What the apps of a run share while they start.
+pub(crate) struct Start<'a> {
+    pub(crate) runtime: &'a Runtime,
+    pub(crate) run: Arc<Run>,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) traces: &'a Traces,
+    pub(crate) shutdown: Arc<Notify>,
+    pub(crate) dapr_ports: HashMap<u16, String>,
+    pub(crate) metrics_port: u16,
+}
+
+/// One app that runs.
+pub(crate) struct RunningApp {
+    pub(crate) sidecar: Arc<Embedded>,
+    pub(crate) servers: Vec<Server>,
+    pub(crate) watch: Option<tokio::task::JoinHandle<Exit>>,
+    pub(crate) stop: Option<tokio::sync::oneshot::Sender<Duration>>,
+}
+
+impl RunningApp {
+    /// A Wasm app is asked at once; a native one may take as long as it likes to open its port.
+    pub(crate) async fn wait_subscribed(&self) {
+        if self.watch.is_none() {
+            self.sidecar.wait_ready().await;
+        }
+    }
+}
+
+impl Start<'_> {
+    pub(crate) fn observe(&self, app: &str, kind: PortKind) -> Observe {
+        Observe { app: app.into(), metrics: self.metrics.port(app, kind), traces: self.traces.clone() }
+    }
+
+    fn traced(&self, app_id: &str, app: Arc<dyn AppChannel>) -> Arc<dyn AppChannel> {
+        Arc::new(Traced { app, app_id: app_id.into(), traces: self.traces.clone() })
+    }
+
+    /// Starts one app; what runs in this process is added to `guests`.
+    pub(crate) async fn app(
+        &self,
+        planned: PlannedApp,
+        ports: AppPorts,
+        guests: &mut Vec<Arc<pillion_runtime::App>>,
+    ) -> Result<RunningApp> {
+        let sidecar = self.open(&planned, &ports).await?;
+        let app_id = planned.app.app_id.clone();
+        let max_body = planned.app.max_body_size;
+        let chosen = ports.chosen(&planned);
+        let mut servers = vec![self.serve_dapr(&app_id, ports.dapr.listener, max_body, sidecar.clone())];
+        let (mut watch, mut stop) = (None, None);
+        match &planned.app.kind {
+            AppKind::Wasm(_) => {
+                let app = Arc::new(self.wasm(&planned, chosen, sidecar.clone())?);
+                guests.push(app.clone());
+                sidecar.start(Some(self.traced(&app_id, app.clone())));
+                let limits = EdgeLimits { body_bytes: largest_request(&planned), ..EdgeLimits::app() };
+                let observe = self.observe(&app_id, PortKind::App);
+                // A Wasm app's port was bound with the others.
+                if let Some(bound) = ports.app {
+                    servers.push(serve(bound.listener, services::app(app), limits, observe));
+                }
+            }
+            AppKind::Native => {
+                let native =
+                    Native::start(&app_id, &planned.app.command, &planned.app.dir, self.variables(&planned, chosen))?;
+                let (sender, receiver) = tokio::sync::oneshot::channel();
+                watch = Some(tokio::spawn(native.watch(receiver)));
+                stop = Some(sender);
+                sidecar.start(remote(&planned)?.map(|app| self.traced(&app_id, app)));
+            }
+            AppKind::SidecarOnly => sidecar.start(remote(&planned)?.map(|app| self.traced(&app_id, app))),
+        }
+        Ok(RunningApp { sidecar, servers, watch, stop })
+    }
+
+    async fn open(&self, planned: &PlannedApp, ports: &AppPorts) -> Result<Arc<Embedded>> {
+        let app = &planned.app;
+        let config = EmbeddedConfig {
+            namespace: environment::namespace().unwrap_or_default(),
+            app_port: ports.chosen(planned).app,
+            max_concurrency: app.app_max_concurrency.unwrap_or(0),
+            ..EmbeddedConfig::new(app.app_id.clone(), planned.resources.clone(), self.run.clone())
+        };
+        Embedded::open(config).await.map_err(|findings| anyhow!("{}", shown(&findings)))
+    }
+
+    fn serve_dapr(&self, app_id: &str, listener: Listener, max_body: u64, sidecar: Arc<Embedded>) -> Server {
+        let readiness = Arc::<Readiness>::default();
+        // Components are open; the app is still to be asked what it subscribes to.
+        readiness.outbound.store(true, Ordering::Release);
+        tokio::spawn({
+            let (readiness, sidecar) = (readiness.clone(), sidecar.clone());
+            async move {
+                sidecar.wait_ready().await;
+                readiness.healthy.store(true, Ordering::Release);
+            }
+        });
+        let token = environment::dapr_api_token().and_then(ApiToken::new);
+        let service = services::dapr(sidecar, Arc::new(self.context(token, readiness, max_body)));
+        serve(
+            listener,
+            service,
+            EdgeLimits::dapr_api(dapr_api::DEFAULT_READ_BUFFER, max_body),
+            self.observe(app_id, PortKind::Dapr),
+        )
+    }
+
+    fn context(&self, api_token: Option<ApiToken>, readiness: Arc<Readiness>, max_body: u64) -> ApiContext {
+        let shutdown = self.shutdown.clone();
+        let on_shutdown = Box::new(move |kind| match kind {
+            ShutdownKind::Graceful => shutdown.notify_one(),
+            ShutdownKind::Forced => std::process::exit(0),
+        });
+        ApiContext { api_token, readiness, max_body, on_shutdown }
+    }
+
+    fn wasm(&self, planned: &PlannedApp, chosen: Chosen, sidecar: Arc<Embedded>) -> Result<pillion_runtime::App> {
+        let app = &planned.app;
+        let Some(wasm) = app.wasm() else { return Err(anyhow!("app `{}` has no guests", app.app_id)) };
+        let allowed: Arc<dyn Sidecar> = Arc::new(Policy::new(sidecar.clone(), wasm.allow.clone(), app.app_id.clone()));
+        let spec = AppSpec {
+            app_id: app.app_id.clone(),
+            guests: planned.guests.iter().map(|guest| self.with_environment(planned, chosen, guest)).collect(),
+            routes: wasm.routes.iter().map(route).collect(),
+            triggers: wasm.triggers.iter().filter_map(trigger).collect(),
+            allow: wasm.allow.clone(),
+            dapr_ports: self.dapr_ports.clone(),
+        };
+        // A guest asks as its app, and is never let past its own `allow`; it needs no token.
+        let readiness = Arc::<Readiness>::default();
+        readiness.outbound.store(true, Ordering::Release);
+        readiness.healthy.store(true, Ordering::Release);
+        let context = Arc::new(self.context(None, readiness, app.max_body_size));
+        let asks = allowed.clone();
+        let dapr_http: DaprHttp = Arc::new(move |request| {
+            let (sidecar, context) = (asks.clone(), context.clone());
+            Box::pin(async move { dapr_api::handle(&sidecar, &context, request).await })
+        });
+        Ok(self.runtime.app(spec, allowed, dapr_http)?)
+    }
+
+    /// A guest's environment tells it what a native app's would.
+    fn with_environment(&self, planned: &PlannedApp, chosen: Chosen, guest: &GuestSpec) -> GuestSpec {
+        let mut guest = guest.clone();
+        for (name, value) in self.variables(planned, chosen) {
+            guest.env.entry(name).or_insert(value);
+        }
+        guest
+    }
+
+    fn variables(&self, planned: &PlannedApp, chosen: Chosen) -> Vec<(String, String)> {
+        let app = &planned.app;
+        let own = AppEnvironment {
+            app_id: &app.app_id,
+            app_port: chosen.app,
+            app_protocol: app.app_protocol.name(),
+            dapr_http_port: chosen.dapr,
+            dapr_grpc_port: 0,
+            metrics_port: self.metrics_port,
+        };
+        let own = own.variables().into_iter().map(|(name, value)| (name.to_owned(), value));
+        own.chain(app.env.clone()).collect()
+    }
+}
+
+/// How a native app is reached; none where it has no port.
+fn remote(planned: &PlannedApp) -> Result<Option<Arc<dyn AppChannel>>> {
+    let app = &planned.app;
+    if app.app_port == 0 {
+        return Ok(None);
+    }
+    let address = format!("{LOOPBACK}:{}", app.app_port);
+    Ok(Some(Arc::new(RemoteApp::new(app.app_id.clone(), address, Protocol::Http)?)))
+}
+
+fn largest_request(planned: &PlannedApp) -> u64 {
+    planned.guests.iter().map(|guest| guest.limits.request).max().unwrap_or_default()
+}
+
+fn route(route: &crate::manifest::Route) -> pillion_runtime::Route {
+    use crate::manifest::RouteTarget as Given;
+    use pillion_runtime::RouteTarget;
+    pillion_runtime::Route {
+        path: route.path.to_string(),
+        methods: route.methods.clone(),
+        target: match &route.target {
+            Given::Guest(name) => RouteTarget::Guest(name.clone()),
+            Given::Directory(path) => RouteTarget::Directory(path.clone()),
+            Given::Redirect(to) => RouteTarget::Redirect(to.clone()),
+        },
+    }
+}
+
+/// Topic events start guests; bindings and jobs are named in a warning until they do.
+fn trigger(trigger: &crate::manifest::Trigger) -> Option<pillion_runtime::Trigger> {
+    use crate::manifest::TriggerKind;
+    match &trigger.kind {
+        TriggerKind::Topic { pubsub, topic, dead_letter, metadata } => Some(pillion_runtime::Trigger {
+            pubsub: pubsub.clone(),
+            topic: topic.clone(),
+            guest: trigger.guest.clone(),
+            dead_letter: dead_letter.clone(),
+            metadata: metadata.clone(),
+        }),
+        TriggerKind::Binding(_) | TriggerKind::Job(_) => None,
+    }
+}
+
+fn shown(findings: &[Diagnostic]) -> String {
+    findings.iter().map(|found| found.to_string()).collect::<Vec<_>>().join("\n")
+}
