@@ -288,3 +288,44 @@ fn spans_join_the_trace_of_whoever_calls() {
     assert_eq!(status.code(), Some(0), "{printed}");
     assert!(seen.join().expect("the collector"), "no span of the caller's trace was exported");
 }
+
+/// A native app of the run file: here this very program, serving a guest on a port of its own.
+fn native(port: u16, dapr: u16, script: Option<&str>) -> Result<(Running, tempfile::TempDir), String> {
+    let dir = tempfile::tempdir().expect("a folder");
+    fs::copy(root().join("examples/hello/cat.wat"), dir.path().join("cat.wat")).expect("a guest");
+    let program = env!("CARGO_BIN_EXE_pillion");
+    let serve = format!("[{program}, run, cat.wat, --app-id, inner, -p, \"{port}\", -H, \"0\", --metrics-port, \"0\"]");
+    let command = script.map_or(serve, |script| format!("[sh, -c, \"{script}\"]"));
+    let manifest = format!(
+        "version: 1\napps:\n  - appID: outer\n    appDirPath: .\n    appPort: {port}\n    daprHTTPPort: {dapr}\n    env: {{ GREETING: hello }}\n    command: {command}\n"
+    );
+    fs::write(dir.path().join("dapr.yaml"), manifest).expect("written");
+    Running::start(&["up", "--metrics-port", "0"], dir.path()).map(|running| (running, dir))
+}
+
+#[test]
+fn a_native_app_is_invoked_and_ends_with_the_rest() {
+    let [port, dapr] = free_ports();
+    let (mut running, _dir) = native(port, dapr, None).expect("it runs");
+    assert!(running.wait_for("== APP - outer == You're up and running!"), "{}", running.printed());
+    expect(&post(&format!("http://127.0.0.1:{dapr}/v1.0/invoke/outer/method/any"), b"abc"), 200, "abc");
+    let (status, printed) = running.interrupt();
+    assert_eq!(status.code(), Some(0), "{printed}");
+    assert!(printed.contains("Exited App successfully"), "{printed}");
+    assert!(std::net::TcpStream::connect(("127.0.0.1", port)).is_err(), "the native app still listens");
+}
+
+#[test]
+fn a_native_app_that_fails_is_not_started_again_and_shows_in_the_exit_code() {
+    let [port, dapr] = free_ports();
+    let (mut running, _dir) =
+        native(port, dapr, Some("echo $GREETING from $APP_ID at $APP_PORT; exit 3")).expect("it runs");
+    assert!(running.wait_for(&format!("== APP - outer == hello from outer at {port}")), "{}", running.printed());
+    assert!(running.wait_for("The App process exited with error"), "{}", running.printed());
+    let answer = post(&format!("http://127.0.0.1:{dapr}/v1.0/invoke/outer/method/any"), b"abc");
+    assert_eq!(answer.status, 500, "{}", answer.text());
+    assert!(answer.text().contains("ERR_DIRECT_INVOKE"), "{}", answer.text());
+    let (status, printed) = running.interrupt();
+    assert_eq!(status.code(), Some(1), "{printed}");
+    assert_eq!(printed.matches("hello from").count(), 1, "{printed}");
+}

@@ -97,7 +97,7 @@ impl Native {
             // A grandchild may hold the pipe open for ever.
             let _ = tokio::time::timeout(Duration::from_millis(200), task).await;
         }
-        crate::print::line(&format!("Exited App successfully: {}", self.app_id));
+        crate::print::app_line(&self.app_id, "ended");
     }
 
     fn signal(&self, signal: rustix::process::Signal) {

@@ -83,6 +83,7 @@ impl Running {
             print::line(&format!("Validating config and starting app \"{app_id}\""));
             let link = ports.link(&planned, settings.links);
             let dapr_port = ports.dapr.port;
+            print::line(&format!("Starting Dapr with id {app_id}. HTTP Port: {dapr_port}. gRPC Port: 0"));
             apps.push(start.app(planned, ports, &mut guests).await?);
             print::line(&format!("Started Dapr with app id \"{app_id}\". HTTP Port: {dapr_port}. gRPC Port: 0"));
             if let Some(link) = link {
@@ -133,6 +134,9 @@ impl Running {
         self.admin.shutdown(Duration::ZERO).await;
         self.traces.flush();
         print::line("Exited Dapr successfully");
+        if good {
+            print::line("Exited App successfully");
+        }
         good
     }
 }
