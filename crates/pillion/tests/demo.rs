@@ -61,6 +61,28 @@ fn every_way_to_the_grey_picture_answers() {
     }
 }
 
+/// As a phone makes it: 12 million pixels, over Dapr's default of 4 MiB, its grey version too.
+#[test]
+fn a_phones_photo_goes_through_the_page() {
+    let demo = Demo::start();
+    let (width, height) = (4032u32, 3024u32);
+    // Noise can't be compressed, so that the limits on bytes are tried and not only those on pixels.
+    let mut state = 1u32;
+    let pixels = (0..width * height * 3).map(|at| {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        if at < 9 << 20 { (state >> 24) as u8 } else { 128 }
+    });
+    let mut png = Vec::new();
+    let mut encoder = png::Encoder::new(&mut png, width, height);
+    encoder.set_color(png::ColorType::Rgb);
+    encoder.set_compression(png::Compression::Fast);
+    encoder.write_header().and_then(|mut writer| writer.write_image_data(&pixels.collect::<Vec<u8>>())).expect("a PNG");
+    assert!(png.len() > 4 << 20 && png.len() < 16 << 20, "{}", png.len());
+    let answer = ask("POST", &format!("{}/api/hello", demo.url()), &[("api", "rs")], &png);
+    assert_eq!((answer.status, answer.header("content-type")), (200, "image/png"), "{}", answer.text());
+    assert!(is_grey(&answer.body) && answer.body.len() > 2 << 20, "{}", answer.body.len());
+}
+
 #[test]
 fn a_gif_stays_a_gif() {
     let demo = Demo::start();

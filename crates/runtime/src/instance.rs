@@ -90,7 +90,7 @@ pub(crate) fn store(call: &Arc<Call>, mut wasi: WasiP1Ctx) -> Store<Host> {
     };
     let mut store = Store::new(&shared.engine, host);
     store.limiter(|host| &mut host.limiter);
-    store.set_hostcall_fuel(limits.hostcall_fuel);
+    store.set_hostcall_fuel(limits.hostcall_bytes());
     store.set_max_component_handles(limits.resources);
     yield_and_end_at(&mut store, call.deadline);
     store

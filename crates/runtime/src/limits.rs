@@ -33,7 +33,8 @@ pub struct Limits {
     pub instances: usize,
     /// Open handles: files, streams, headers, bodies.
     pub resources: usize,
-    /// Bytes that one host call may take from the guest.
+    /// Bytes that one host call may take from the guest. A call may always carry a whole response: a program that writes
+    /// its output at once does.
     pub hostcall_fuel: usize,
     /// Random bytes of one request for them.
     pub random: u64,
@@ -47,6 +48,13 @@ pub struct Limits {
     pub host_calls: u64,
     /// What the host holds on behalf of a call: inputs of inference sessions, decoded pictures.
     pub host_buffers: u64,
+}
+
+impl Limits {
+    /// Bytes of one host call, the largest output that is allowed included.
+    pub(crate) fn hostcall_bytes(&self) -> usize {
+        self.hostcall_fuel.max(usize::try_from(self.response).unwrap_or(usize::MAX))
+    }
 }
 
 impl Default for Limits {

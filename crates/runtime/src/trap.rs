@@ -93,7 +93,7 @@ fn counted(call: &Call, text: &str) -> Option<Error> {
     } else if of("instance") {
         Some(over(call, "core instances", key::INSTANCES, limits.instances as u64))
     } else if text.contains("too much data") || text.contains("fuel allocated for hostcalls") {
-        Some(over(call, "bytes in a host call", key::HOSTCALL_FUEL, limits.hostcall_fuel as u64))
+        Some(over(call, "bytes in a host call", key::HOSTCALL_FUEL, limits.hostcall_bytes() as u64))
     } else {
         None
     }

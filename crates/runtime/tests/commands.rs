@@ -241,3 +241,20 @@ async fn a_command_runs_without_an_app() {
     let trap = runtime.run_command(GuestSpec::new("p", guest(&runtime, &program("unreachable")))).await;
     assert_eq!(trap.expect_err("a trap").code(), Code::GuestTrap);
 }
+
+#[tokio::test]
+async fn a_whole_response_may_be_written_at_once() {
+    let runtime = runtime();
+    let bytes = 12 << 20;
+    let at_once = format!(
+        r#"(module
+  (import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
+  (memory (export "memory") 200)
+  (func (export "_start")
+    (i32.store (i32.const 0) (i32.const 64)) (i32.store (i32.const 4) (i32.const {bytes}))
+    (call $exit (call $write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 8)))))"#
+    );
+    let answer = post(&app(&runtime, guest(&runtime, &at_once), Limits::default()), "").await.expect("an answer");
+    assert_eq!(answer.1.len(), bytes);
+}
