@@ -1,7 +1,7 @@
 //! Everything that a start needs, read and checked before a port is bound.
 
 use super::{guests, models::Store};
-use crate::manifest::{App, AppKind, Manifest};
+use crate::manifest::{App, AppKind, Manifest, Route, RouteTarget};
 use pillion_api::{Diagnostic, diagnostic::Severity};
 use pillion_runtime::{GuestSpec, Runtime};
 use pillion_sidecar::Resources;
@@ -18,6 +18,14 @@ pub(crate) struct PlannedApp {
     pub(crate) app: App,
     pub(crate) resources: Arc<Resources>,
     pub(crate) guests: Vec<GuestSpec>,
+}
+
+impl PlannedApp {
+    /// Whether a browser finds something there.
+    pub(crate) fn has_page(&self) -> bool {
+        let page = |route: &Route| matches!(route.target, RouteTarget::Directory(_) | RouteTarget::Redirect(_));
+        self.app.wasm().is_some_and(|wasm| wasm.routes.iter().any(page))
+    }
 }
 
 /// What a plan is made with.

@@ -81,9 +81,8 @@ impl AppPorts {
         Chosen { app: self.app.as_ref().map_or(planned.app.app_port, |bound| bound.port), dapr: self.dapr.port }
     }
 
-    /// What a person opens in a browser.
-    pub(crate) fn link(&self, planned: &PlannedApp, links: bool) -> Option<String> {
-        let port = self.app.as_ref()?.port;
-        (links && planned.app.wasm().is_some()).then(|| format!("http://localhost:{port}/"))
+    /// The app's own address.
+    pub(crate) fn link(&self) -> Option<String> {
+        Some(format!("http://localhost:{}/", self.app.as_ref()?.port))
     }
 }

@@ -3,7 +3,7 @@
 use super::{
     collect::Guests,
     native::Exit,
-    plan::Plan,
+    plan::{Plan, PlannedApp},
     ports::{AppPorts, bind_admin},
     signals,
     start::{RunningApp, Start},
@@ -76,18 +76,20 @@ impl Running {
         for (planned, ports) in plan.apps.iter().zip(&bound) {
             start.dapr_ports.insert(ports.dapr.port, planned.app.app_id.clone());
         }
+        // Where one app has a page, that is what a person opens; else every address may be it.
+        let pages = plan.apps.iter().any(PlannedApp::has_page);
         let mut apps = Vec::new();
         let mut guests = Vec::new();
         for (planned, ports) in plan.apps.into_iter().zip(bound) {
             let app_id = planned.app.app_id.clone();
             print::line(&format!("Validating config and starting app \"{app_id}\""));
-            let link = ports.link(&planned, settings.links);
+            let link = ports.link().filter(|_| settings.links && (planned.has_page() || !pages));
             let dapr_port = ports.dapr.port;
             print::line(&format!("Starting Dapr with id {app_id}. HTTP Port: {dapr_port}. gRPC Port: 0"));
             apps.push(start.app(planned, ports, &mut guests).await?);
             print::line(&format!("Started Dapr with app id \"{app_id}\". HTTP Port: {dapr_port}. gRPC Port: 0"));
             if let Some(link) = link {
-                print::line(&format!("  {app_id}: {link}"));
+                print::line(&format!("  open {link}"));
             }
         }
         for app in &apps {
