@@ -102,9 +102,9 @@ pub(crate) struct Up {
 
 #[derive(Args, Debug)]
 pub(crate) struct Serve {
-    /// The dapr.yaml, or the folder that holds it
-    #[arg(short = 'f', long, value_name = "FILE", default_value = ".")]
-    pub(crate) run_file: PathBuf,
+    /// The dapr.yaml, or the folder that holds it [default: the nearest one in this folder or above]
+    #[arg(short = 'f', long, value_name = "FILE")]
+    pub(crate) run_file: Option<PathBuf>,
     /// The app to serve; needed where the file has several
     #[arg(short = 'a', long, value_name = "ID", env = "APP_ID")]
     pub(crate) app_id: Option<String>,

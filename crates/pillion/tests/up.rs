@@ -329,3 +329,36 @@ fn a_native_app_that_fails_is_not_started_again_and_shows_in_the_exit_code() {
     assert_eq!(status.code(), Some(1), "{printed}");
     assert_eq!(printed.matches("hello from").count(), 1, "{printed}");
 }
+
+/// As `dapr run -f` starts it: in the app's folder, with the app's id and port in its environment.
+#[test]
+fn serve_finds_its_app_by_the_environment() {
+    let [port, dapr] = free_ports();
+    let dir = tempfile::tempdir().expect("a folder");
+    fs::create_dir(dir.path().join("cat")).expect("a folder");
+    fs::copy(root().join("examples/hello/cat.wat"), dir.path().join("cat/cat.wat")).expect("a guest");
+    let manifest = format!(
+        "version: 1\napps:\n  - appID: cat\n    appDirPath: ./cat\n    daprHTTPPort: {dapr}\n    wasm: {{ source: cat.wat }}\n  - appID: other\n    appDirPath: ./cat\n    wasm: {{ source: cat.wat }}\n"
+    );
+    fs::write(dir.path().join("dapr.yaml"), manifest).expect("written");
+    let mut command = common::pillion();
+    command.args(["serve", "--metrics-port", "0"]).current_dir(dir.path().join("cat"));
+    command.env("APP_ID", "cat").env("APP_PORT", port.to_string());
+    let running = Running::start_with(&mut command).expect("it runs");
+    expect(&post(&format!("http://127.0.0.1:{port}/"), b"abc"), 200, "abc");
+    drop(running);
+    // Beside a real daprd, which has the file's port.
+    let taken = std::net::TcpListener::bind(("127.0.0.1", dapr)).expect("the port");
+    command.env("DAPR_HTTP_PORT", dapr.to_string());
+    drop(Running::start_with(&mut command).expect("it runs"));
+    drop(taken);
+    let mistyped = common::run(&["serve", "--app-id", "cta"], &dir.path().join("cat"));
+    assert!(
+        mistyped.stderr.contains("no app `cta`") && mistyped.stderr.contains("it has cat, other"),
+        "{}",
+        mistyped.stderr
+    );
+    let nowhere = tempfile::tempdir().expect("a folder");
+    let lost = common::run(&["serve"], nowhere.path());
+    assert!(lost.stderr.contains("no `dapr.yaml`") && lost.stderr.contains("hint: "), "{}", lost.stderr);
+}

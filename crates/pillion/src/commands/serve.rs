@@ -1,22 +1,40 @@
 //! `pillion serve`: one app of a run file, as a container or `dapr run -f` starts it.
 
 use crate::{
+    environment,
     flags::{Global, Serve},
-    manifest::Manifest,
+    manifest::{FILE_NAME, Manifest},
 };
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use pillion_api::diagnostic::nearest;
-use std::process::ExitCode;
+use std::{path::PathBuf, process::ExitCode};
+
+/// Folders that are looked into for a run file, from here upwards.
+const MAX_LEVELS: usize = 8;
 
 /// Starts the app that the flags or `APP_ID` name.
 pub(crate) async fn run(global: &Global, serve: Serve) -> Result<ExitCode> {
     super::start_logs(global)?;
-    let mut manifest = super::manifest(&serve.run_file)?;
+    let file = serve.run_file.map_or_else(nearest_file, Ok)?;
+    let mut manifest = super::manifest(&file)?;
     only(&mut manifest, serve.app_id.as_deref())?;
-    if let (Some(port), Some(app)) = (serve.app_port, manifest.apps.first_mut()) {
-        app.app_port = port;
+    if let Some(app) = manifest.apps.first_mut() {
+        app.app_port = serve.app_port.unwrap_or(app.app_port);
+        if environment::daprd_is_announced() {
+            // The file's port is the real daprd's.
+            app.dapr_http_port = 0;
+        }
     }
     super::serve_to_end(global, &serve.process, manifest, false).await
+}
+
+/// `dapr run -f` starts an app in its own folder, which is often one below the file.
+fn nearest_file() -> Result<PathBuf> {
+    let here = std::env::current_dir().context("there is no working directory")?;
+    let found = here.ancestors().take(MAX_LEVELS).map(|folder| folder.join(FILE_NAME)).find(|file| file.is_file());
+    found.with_context(|| {
+        format!("there is no `{FILE_NAME}` in `{}` or above\nhint: name it with `--run-file`", here.display())
+    })
 }
 
 fn only(manifest: &mut Manifest, app_id: Option<&str>) -> Result<()> {

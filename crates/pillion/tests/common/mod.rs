@@ -40,6 +40,10 @@ pub fn models(test: &str) -> Option<PathBuf> {
 pub fn pillion() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_pillion"));
     command.env("PILLION_CACHE_DIR", cache()).env_remove("RUST_BACKTRACE").env_remove("APP_ID");
+    for announced in ["DAPR_HTTP_PORT", "DAPR_GRPC_PORT", "DAPR_API_TOKEN", "NAMESPACE", "OTEL_EXPORTER_OTLP_ENDPOINT"]
+    {
+        command.env_remove(announced);
+    }
     command
 }
 
