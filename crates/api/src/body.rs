@@ -48,6 +48,21 @@ pub async fn collect(mut body: Body, limit: u64) -> Result<Bytes, Error> {
     Ok(if rest.is_empty() { first.unwrap_or_default() } else { rest.freeze() })
 }
 
+/// Reads a body to its end and keeps at most `limit` bytes of it; true where there were more.
+///
+/// # Errors
+/// The body's own.
+pub async fn collect_start(mut body: Body, limit: u64) -> Result<(Bytes, bool), Error> {
+    let (mut kept, mut more) = (BytesMut::new(), false);
+    while let Some(frame) = body.frame().await {
+        let Ok(data) = frame?.into_data() else { continue };
+        let room = usize::try_from(limit).unwrap_or(usize::MAX) - kept.len();
+        kept.extend_from_slice(&data[..data.len().min(room)]);
+        more |= data.len() > room;
+    }
+    Ok((kept.freeze(), more))
+}
+
 /// The same body, broken off by [`Code::RequestTooLarge`] once more than `limit` bytes came through.
 pub fn limited(body: Body, limit: u64) -> Body {
     let limit_for_error = limit;

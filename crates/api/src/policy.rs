@@ -66,10 +66,12 @@ impl Allow {
     /// # Errors
     /// [`Code::NotAllowed`] that names the line to add.
     pub fn check(&self, app: &str, list: List, name: &str, part: &str) -> Result<()> {
+        // A path begins with a slash that an entry leaves out; a key that begins with one is another key.
+        let part = if list == List::Invoke { part.trim_start_matches('/') } else { part };
         if self.entries(list).iter().any(|entry| grants(entry, name, part)) {
             return Ok(());
         }
-        let asked = if part.is_empty() { name.to_owned() } else { format!("{name}/{}", part.trim_start_matches('/')) };
+        let asked = if part.is_empty() { name.to_owned() } else { format!("{name}/{part}") };
         let key = list.key();
         Err(Error::new(Code::NotAllowed, format!("app `{app}` may not use `{asked}`: `allow.{key}` doesn't name it"))
             .hint(format!("add `{name}` to `allow: {{ {key}: [...] }}` of app `{app}` in the manifest")))
@@ -91,9 +93,7 @@ impl Allow {
 fn grants(entry: &str, name: &str, part: &str) -> bool {
     match entry.split_once('/') {
         None => matches(entry, name),
-        Some((entry_name, entry_part)) => {
-            matches(entry_name, name) && matches(entry_part.trim_start_matches('/'), part.trim_start_matches('/'))
-        }
+        Some((entry_name, entry_part)) => matches(entry_name, name) && matches(entry_part, part),
     }
 }
 
@@ -125,8 +125,9 @@ mod tests {
             ("orders/a", "orders", "ab", false),
             ("pubsub/results", "pubsub", "results", true),
             ("pubsub/results", "pubsub", "other", false),
-            ("app/api/*", "app", "/api/x", true),
-            ("app/api/*", "app", "/admin", false),
+            ("app/api/*", "app", "api/x", true),
+            ("app/api/*", "app", "admin", false),
+            ("orders/a*", "orders", "/abc", false),
             ("*", "anything", "at all", true),
         ] {
             assert_eq!(grants(entry, name, part), granted, "{entry} {name}/{part}");

@@ -9,6 +9,8 @@ use std::{fs, path::Path, time::Instant};
 struct Pair {
     running: Running,
     dapr: [u16; 2],
+    /// The app port of `caller`.
+    app: u16,
     admin: u16,
     dir: tempfile::TempDir,
 }
@@ -27,16 +29,16 @@ impl Pair {
 
     fn try_start() -> Result<Self, String> {
         let dir = tempfile::tempdir().expect("a folder");
-        let [one, two, admin] = free_ports();
+        let [one, two, admin, app] = free_ports();
         fs::copy(root().join("examples/hello/cat.wat"), dir.path().join("cat.wat")).expect("a guest");
         fs::copy(common::guest("http-call"), dir.path().join("call.wasm")).expect("a guest");
         fs::copy(common::guest("echo-command"), dir.path().join("echo.wasm")).expect("a guest");
         fs::create_dir(dir.path().join("components")).expect("a folder");
         fs::write(dir.path().join("secrets.json"), r#"{"key": "canary-9315"}"#).expect("written");
         fs::write(dir.path().join("components/all.yaml"), components(dir.path())).expect("written");
-        fs::write(dir.path().join("dapr.yaml"), manifest(one, two)).expect("written");
+        fs::write(dir.path().join("dapr.yaml"), manifest(app, one, two)).expect("written");
         let running = Running::start(&["up", "--metrics-port", &admin.to_string()], dir.path())?;
-        Ok(Self { running, dapr: [one, two], admin, dir })
+        Ok(Self { running, dapr: [one, two], app, admin, dir })
     }
 
     fn dapr(&self, app: usize, path: &str) -> String {
@@ -61,13 +63,14 @@ fn components(dir: &Path) -> String {
     .join("---\n")
 }
 
-fn manifest(one: u16, two: u16) -> String {
+fn manifest(app: u16, one: u16, two: u16) -> String {
     format!(
         "version: 1
 common: {{ resourcesPath: ./components }}
 apps:
   - appID: caller
     appDirPath: .
+    appPort: {app}
     daprHTTPPort: {one}
     wasm: {{ source: call.wasm, allow: {{ invoke: [cat], state: [memory] }} }}
   - appID: cat
@@ -154,6 +157,24 @@ fn a_guest_calls_what_is_allowed_and_nothing_else() {
         // A building block says 403, as Dapr's API does; a host is denied before anything is sent.
         assert!(text.contains("status 403") || text.contains("HttpRequestDenied"), "{url}: {} {text}", answer.status);
     }
+}
+
+#[test]
+fn a_guest_ends_no_run_and_dials_nothing_by_its_sidecar() {
+    let pair = Pair::start();
+    let caller = format!("http://127.0.0.1:{}/", pair.app);
+    let dapr = format!("http://localhost:{}", pair.dapr[0]);
+    let shutdown = ask("POST", &caller, &[("x-url", &format!("{dapr}/v1.0/shutdown"))], b"");
+    assert!(shutdown.text().starts_with("status 403"), "{}", shutdown.text());
+    for address in [
+        format!("http://127.0.0.1:{}", pair.admin),
+        "http://169.254.169.254".to_owned(),
+        "http://example.org".to_owned(),
+    ] {
+        let answer = ask("GET", &caller, &[("x-url", &format!("{dapr}/metrics")), ("dapr-app-id", &address)], b"");
+        assert!(answer.text().starts_with("status 403"), "{address}: {}", answer.text());
+    }
+    expect(&get(&pair.dapr(0, "/v1.0/healthz")), 204, "");
 }
 
 #[test]

@@ -20,6 +20,17 @@ use std::sync::Arc;
 const MAX_ANSWER: u64 = 1 << 20;
 const CLOUD_EVENT: HeaderValue = HeaderValue::from_static("application/cloudevents+json");
 
+/// Headers that frame a request or say who someone is: a publisher's metadata sets none of them.
+const NOT_FROM_METADATA: [HeaderName; 7] = [
+    header::HOST,
+    header::CONTENT_LENGTH,
+    header::TRANSFER_ENCODING,
+    HeaderName::from_static("dapr-api-token"),
+    HeaderName::from_static("dapr-caller-app-id"),
+    HeaderName::from_static("dapr-callee-app-id"),
+    HeaderName::from_static("dapr-caller-namespace"),
+];
+
 /// A running app. Cheap to clone.
 #[derive(Clone)]
 pub struct App(Arc<Inner>);
@@ -147,7 +158,12 @@ impl AppChannel for App {
             Err(error) => return Err(error),
         };
         let status = response.status();
-        Ok(TopicStatus::from_http(status, &body::collect(response.into_body(), MAX_ANSWER).await?))
+        // Only a small JSON object says anything; a picture, say, is read to its end, so that its guest comes to its own.
+        let answer = match body::collect_start(response.into_body(), MAX_ANSWER).await? {
+            (answer, false) => answer,
+            (_, true) => bytes::Bytes::new(),
+        };
+        Ok(TopicStatus::from_http(status, &answer))
     }
 }
 
@@ -170,7 +186,9 @@ fn event_request(path: &str, delivery: &Delivery) -> Result<Request<Body>, Error
         request.map_err(|error| Error::new(Code::RouteNotFound, format!("the path of a subscription: {error}")))?;
     let headers = request.headers_mut();
     for (name, value) in &delivery.metadata {
-        if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
+        if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value))
+            && !NOT_FROM_METADATA.contains(&name)
+        {
             headers.insert(name, value);
         }
     }

@@ -88,6 +88,8 @@ pub(crate) struct Call {
     pub(crate) deadline: Instant,
     /// Runs what the guest asks of the outside, so that no spinning guest holds it up.
     pub(crate) edge: tokio::runtime::Handle,
+    /// The count of apps that the call came through, for the calls that the guest makes.
+    pub(crate) hops: Option<http::HeaderValue>,
     request: String,
     host_calls: AtomicU64,
 }
@@ -100,6 +102,7 @@ impl Call {
             trace,
             deadline: Instant::now() + hosted.limits().timeout,
             edge: tokio::runtime::Handle::current(),
+            hops: headers.get(crate::outgoing::HOPS).cloned(),
             request: request_id(headers, trace),
             host_calls: AtomicU64::new(0),
         })

@@ -18,14 +18,20 @@ use wasmtime_wasi_http::{Error as WasiError, RequestOptions, WasiBody, WasiHttpH
 
 /// Names below this top level domain are app ids.
 const APP_DOMAIN: &str = ".dapr";
+/// How many apps a call has gone through; a guest can't begin anew.
+pub(crate) const HOPS: HeaderName = HeaderName::from_static("pillion-hops");
 /// Headers that say who someone is: only the sidecar sets them.
-const RESERVED: [HeaderName; 5] = [
+const RESERVED: [HeaderName; 6] = [
     HeaderName::from_static("dapr-caller-app-id"),
+    HOPS,
     HeaderName::from_static("dapr-callee-app-id"),
     HeaderName::from_static("dapr-caller-namespace"),
     HeaderName::from_static("dapr-api-token"),
     HeaderName::from_static("dapr-app-token"),
 ];
+
+/// The longest name of a host is 253 characters; more of it is in no log.
+const MAX_SHOWN_HOST: usize = 253;
 
 /// What the guests of one app can reach.
 pub(crate) struct Outgoing {
@@ -82,6 +88,11 @@ impl Outgoing {
         {
             headers.insert(RESERVED[0].clone(), app);
         }
+        if *destination != Destination::Outside
+            && let Some(hops) = &call.hops
+        {
+            headers.insert(HOPS, hops.clone());
+        }
         let child = call.trace.child(random_u64()).to_string();
         if let Ok(traceparent) = HeaderValue::try_from(child) {
             headers.insert("traceparent", traceparent);
@@ -105,19 +116,28 @@ impl Outgoing {
             self.log_denial(call, &uri);
             return Err(WasiError::HttpRequestDenied);
         }
-        let _place = self.places.acquire().await.map_err(|_| WasiError::ConnectionLimitReached)?;
+        let place = Arc::clone(&self.places).acquire_owned().await.map_err(|_| WasiError::ConnectionLimitReached)?;
         let client = self.client.get_or_init(|| dial::client(Arc::clone(&self.hosts)));
         match client.request(request).await {
-            Ok(response) => Ok(response
-                .map(|body| body.map_err(|error| Error::new(Code::BadGateway, error.to_string())).boxed_unsync())),
+            Ok(response) => Ok(response.map(|body| {
+                // The connection is in use until its answer is read or thrown away.
+                let held = move |error: hyper::Error| {
+                    let _held = &place;
+                    Error::new(Code::BadGateway, error.to_string())
+                };
+                body.map_err(held).boxed_unsync()
+            })),
             Err(error) => Err(self.failed(call, &uri, &error)),
         }
     }
 
     fn log_denial(&self, call: &Call, uri: &Uri) {
         let (app, guest, request_id) = call.names();
-        let host = uri.authority().map_or("", |authority| authority.as_str());
-        let host = crate::output::printable(host.as_bytes());
+        let host = uri.authority().map_or("", |authority| authority.as_str()).as_bytes();
+        let host = crate::output::printable(&host[..host.len().min(MAX_SHOWN_HOST)]);
+        if !call.hosted.log_rate().allows(host.len() as u64) {
+            return;
+        }
         tracing::warn!(
             app,
             guest,
@@ -169,9 +189,11 @@ fn internal(error: &Error) -> WasiError {
 }
 
 fn destination(uri: &Uri, dapr_ports: &HashMap<u16, String>) -> Destination {
-    let host = normal_host(uri.host().unwrap_or_default());
+    let raw = uri.host().unwrap_or_default();
+    let host = normal_host(raw);
     if let Some(id) = host.strip_suffix(APP_DOMAIN).filter(|id| !id.is_empty()) {
-        return Destination::App(id.to_owned());
+        // Dapr's app ids know capitals, names of hosts don't.
+        return Destination::App(raw.get(..id.len()).unwrap_or(id).to_owned());
     }
     let here = matches!(host.as_str(), "localhost" | "127.0.0.1" | "::1");
     let port = uri.port_u16().or(crate::hosts::default_port(uri));
@@ -253,7 +275,7 @@ mod tests {
             assert_eq!(destination(&uri.parse().expect(uri), &ports), expected, "{uri}");
         };
         check("http://image-api-rs.dapr/api/image", Destination::App("image-api-rs".into()));
-        check("http://IMAGE-api-rs.DAPR./", Destination::App("image-api-rs".into()));
+        check("http://Orders.DAPR./", Destination::App("Orders".into()));
         check("http://localhost:3502/v1.0/invoke/x/method/y", Destination::Dapr);
         check("http://127.0.0.1:3502/", Destination::Dapr);
         check("http://[::1]:3502/", Destination::Dapr);

@@ -139,6 +139,17 @@ async fn the_domain_dapr_is_an_invocation_by_the_sidecar() {
     assert!(trace.starts_with(&TRACE[..36]) && trace != TRACE, "{trace}");
 }
 
+/// A circle of apps must end, so a guest neither loses the count of apps nor begins it anew.
+#[tokio::test]
+async fn the_count_of_apps_is_handed_on() {
+    let runtime = runtime();
+    let way = caller(&runtime, &[], no_dapr(), &[]);
+    let request = Request::post("/").header("x-url", "http://Orders.dapr/").header("pillion-hops", "7");
+    call(&way.app, request.body(body::empty()).expect("a request")).await.expect("an answer");
+    let seen = way.sidecar.seen.lock().expect("no panic").remove(0);
+    assert_eq!((seen.app.as_str(), &seen.headers["pillion-hops"]), ("Orders", &"7".parse().expect("a header")));
+}
+
 #[tokio::test]
 async fn a_dapr_port_of_this_run_is_answered_in_process() {
     let runtime = runtime();

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use http::Response;
 use pillion_api::{
-    Body, Invocation, Metadata, Result, Sidecar, Target,
+    Body, Code, Error, Invocation, Metadata, Result, Sidecar, Target,
     metadata::SidecarMetadata,
     policy::{Allow, List},
     pubsub::{BulkEntry, FailedEntry, Publish},
@@ -35,23 +35,12 @@ impl Policy {
 
     fn check_target(&self, target: &Target, path: &str) -> Result<()> {
         let (Target::App(id) | Target::Endpoint(id)) = target;
-        match id.parse::<http::Uri>().ok().filter(|_| id.contains("://")) {
-            Some(url) => self.check_host(&url),
-            None => self.check(List::Invoke, id, path),
+        // An address would be dialled by the sidecar, past the checks that every way out of a guest goes through.
+        if id.contains("://") {
+            let message = format!("app `{}` may not invoke the address `{id}` by its sidecar", self.app);
+            return Err(Error::new(Code::NotAllowed, message).hint("ask that host directly; `allow.hosts` grants it"));
         }
-    }
-
-    /// A host is granted with its port, or alone where the port is the scheme's own.
-    fn check_host(&self, url: &http::Uri) -> Result<()> {
-        let authority = url.authority().map_or("", |authority| authority.as_str());
-        let usual = matches!(
-            (url.scheme_str(), url.port_u16()),
-            (_, None) | (Some("http"), Some(80)) | (Some("https"), Some(443))
-        );
-        let alone = url.host().filter(|_| usual).unwrap_or(authority);
-        let with_scheme = format!("{}://{authority}", url.scheme_str().unwrap_or_default());
-        let granted = |name: &str| self.check(List::Hosts, name, "");
-        granted(authority).or_else(|denied| granted(alone).or_else(|_| granted(&with_scheme)).map_err(|_| denied))
+        self.check(List::Invoke, id, path)
     }
 }
 
@@ -130,7 +119,8 @@ impl Sidecar for Policy {
         self.inner.metadata().await
     }
 
-    async fn set_metadata(&self, key: String, value: String) -> Result<()> {
-        self.inner.set_metadata(key, value).await
+    async fn set_metadata(&self, key: String, _: String) -> Result<()> {
+        // It would live as long as the process, without a bound that the manifest knows.
+        Err(Error::new(Code::NotAllowed, format!("guests of app `{}` may not set the metadata `{key}`", self.app)))
     }
 }

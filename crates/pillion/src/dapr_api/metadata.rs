@@ -37,6 +37,9 @@ pub(super) fn healthz_outbound(readiness: &Readiness) -> Result<Response<Body>> 
 /// The answer is given while the end has begun: it is in flight, so a graceful end waits for it.
 pub(super) fn shutdown(context: &ApiContext, headers: &HeaderMap) -> Result<Response<Body>> {
     let forced = headers.get("dapr-force-shutdown").is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"true"));
-    (context.on_shutdown)(if forced { ShutdownKind::Forced } else { ShutdownKind::Graceful });
+    let Some(on_shutdown) = &context.on_shutdown else {
+        return Err(Error::new(Code::NotAllowed, "a guest may not end the run that it is in"));
+    };
+    on_shutdown(if forced { ShutdownKind::Forced } else { ShutdownKind::Graceful });
     Ok(no_content())
 }

@@ -53,8 +53,8 @@ pub(crate) struct ApiContext {
     pub(crate) readiness: Arc<Readiness>,
     /// Bytes of a request body.
     pub(crate) max_body: u64,
-    /// Begins the end of the process or app; must return at once.
-    pub(crate) on_shutdown: Box<dyn Fn(ShutdownKind) + Send + Sync>,
+    /// Begins the end of the process or app; must return at once. None for a guest, which may not end the run it is in.
+    pub(crate) on_shutdown: Option<Box<dyn Fn(ShutdownKind) + Send + Sync>>,
 }
 
 /// A secret that a caller must show. Never printed.

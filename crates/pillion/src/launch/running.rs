@@ -123,6 +123,14 @@ impl Running {
         if cut_off > 0 {
             tracing::warn!(connections = cut_off, "cut off: their requests did not end in time");
         }
+        // Deliveries of one app may still call another: all of them end before the first app goes.
+        let draining = rest.iter().map(|(sidecar, ..)| {
+            let sidecar = sidecar.clone();
+            tokio::spawn(async move { sidecar.stop_deliveries(deadline).await })
+        });
+        for drained in draining.collect::<Vec<_>>() {
+            let _ = drained.await;
+        }
         for (sidecar, watch, stop) in rest {
             sidecar.stop(deadline).await;
             if let Some(stop) = stop {

@@ -20,7 +20,7 @@ use crate::{
 use anyhow::{Result, anyhow};
 use pillion_api::{AppChannel, Diagnostic, Sidecar};
 use pillion_runtime::{AppSpec, DaprHttp, GuestSpec, Runtime};
-use pillion_sidecar::{Embedded, EmbeddedConfig, Policy, RemoteApp, Run, remote_app::Protocol};
+use pillion_sidecar::{Embedded, EmbeddedConfig, Policy, RemoteApp, Run, hops, remote_app::Protocol};
 use std::{
     collections::HashMap,
     sync::{Arc, atomic::Ordering},
@@ -141,7 +141,7 @@ impl Start<'_> {
             ShutdownKind::Graceful => shutdown.notify_one(),
             ShutdownKind::Forced => std::process::exit(0),
         });
-        ApiContext { api_token, readiness, max_body, on_shutdown }
+        ApiContext { api_token, readiness, max_body, on_shutdown: Some(on_shutdown) }
     }
 
     fn wasm(&self, planned: &PlannedApp, chosen: Chosen, sidecar: Arc<Embedded>) -> Result<pillion_runtime::App> {
@@ -160,11 +160,14 @@ impl Start<'_> {
         let readiness = Arc::<Readiness>::default();
         readiness.outbound.store(true, Ordering::Release);
         readiness.healthy.store(true, Ordering::Release);
-        let context = Arc::new(self.context(None, readiness, app.max_body_size));
+        let context =
+            Arc::new(ApiContext { api_token: None, readiness, max_body: app.max_body_size, on_shutdown: None });
         let asks = allowed.clone();
         let dapr_http: DaprHttp = Arc::new(move |request| {
             let (sidecar, context) = (asks.clone(), context.clone());
-            Box::pin(async move { dapr_api::handle(&sidecar, &context, request).await })
+            // The guest's own task is on another thread: the count of apps that it was called through comes by header.
+            let hops = hops::of_request(request.headers());
+            Box::pin(hops::scope(hops, async move { dapr_api::handle(&sidecar, &context, request).await }))
         });
         Ok(self.runtime.app(spec, allowed, dapr_http)?)
     }

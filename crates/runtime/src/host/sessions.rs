@@ -29,10 +29,14 @@ struct Session {
 }
 
 impl Sessions {
-    /// Bytes of inputs that the host holds.
+    /// Bytes of inputs and outputs that the host holds. An output that has several handles counts for each.
     fn held(&self) -> u64 {
-        let inputs = self.sessions.iter().flatten().flat_map(|session| &session.inputs);
-        inputs.map(|(_, data)| data.len() as u64).sum()
+        let sessions = || self.sessions.iter().flatten();
+        let inputs: usize = sessions().flat_map(|session| &session.inputs).map(|(_, data)| data.len()).sum();
+        let outputs: usize =
+            sessions().flat_map(|session| session.outputs.iter().flatten()).map(|data| data.len()).sum();
+        let handles: usize = self.tensors.iter().map(|data| data.len()).sum();
+        (inputs + outputs + handles) as u64
     }
 }
 
@@ -178,11 +182,25 @@ pub(super) fn check_dimensions(
     Err(failed(caller, format!("gave a tensor whose shape is not that of its {} bytes", bytes.cast_unsigned())))
 }
 
+/// Refuses what would go over the bound on what the host holds for a call.
+fn room_for(caller: &Caller<'_, Host>, bytes: usize) -> Outcome<()> {
+    let limit = caller.data().call.hosted.limits().host_buffers;
+    if caller.data().sessions.held().saturating_add(bytes as u64) <= limit {
+        return Ok(());
+    }
+    let name = &caller.data().call.hosted.name;
+    Err(Error::new(Code::GuestLimit, format!("guest `{name}` had the host hold more than {limit} bytes of tensors"))
+        .hint(format!("raise `{}` of the guest if that much is meant", key::HOST_BUFFERS))
+        .limit(key::HOST_BUFFERS, limit))
+}
+
 pub(super) async fn run(caller: &mut Caller<'_, Host>, session: u32) -> Outcome<()> {
     caller.data().call.count_host_call()?;
     let call = Arc::clone(&caller.data().call);
     let session_ref = session_of(caller, session)?;
+    session_ref.outputs = None;
     let (model, inputs) = (Arc::clone(&session_ref.model), session_ref.inputs.clone());
+    room_for(caller, model.outputs().iter().map(|output| output.bytes).sum())?;
     let outputs = off_thread(&call, move |stop| infer(&model, &inputs, stop)).await?;
     let outputs = outputs.map_err(|error| of_nn(caller, &error))?;
     session_of(caller, session)?.outputs = Some(outputs);
@@ -211,6 +229,7 @@ pub(super) fn output(caller: &mut Caller<'_, Host>, session: u32, name: i32, len
     let only = (session.model.outputs().len() == 1).then_some(0);
     let bytes = by_name.or(only).and_then(|index| session.outputs.as_ref()?.get(index).cloned());
     let Some(bytes) = bytes else { return Ok(0) };
+    room_for(caller, bytes.len())?;
     let tensors = &mut caller.data_mut().sessions.tensors;
     if tensors.len() >= most {
         let error = failed(caller, format!("opened more than {most} tensors"));

@@ -222,8 +222,11 @@ fn handle(handle: i64) -> u32 {
 
 fn errno(caller: &mut Caller<'_, Host>, outcome: Result<(), Error>) -> i32 {
     let Err(error) = outcome else { return SUCCESS };
-    let (app, guest, request_id) = caller.data().call.names();
-    tracing::warn!(app, guest, request_id, hint = error.help(), "inference: {error}");
+    // The first failure explains those that follow from it; a guest that goes on all the same fills no log.
+    if caller.data().sessions.failure.is_none() {
+        let (app, guest, request_id) = caller.data().call.names();
+        tracing::warn!(app, guest, request_id, hint = error.help(), "inference: {error}");
+    }
     caller.data_mut().sessions.failure = Some(error);
     INVALID_ARGUMENT
 }

@@ -89,7 +89,11 @@ fn environment(wasi: &mut WasiCtxBuilder, parts: &Parts, body: &Bytes) {
     if let Some(content_type) = text(&parts.headers, &header::CONTENT_TYPE) {
         wasi.env("CONTENT_TYPE", content_type);
     }
-    for name in parts.headers.keys().filter(|name| !NOT_IN_ENVIRONMENT.contains(name) && name.as_str() != "proxy") {
+    // `a_b` and `a-b` would be one variable, so that a client could say what only the sidecar may: the former is left out.
+    let usable = |name: &&header::HeaderName| {
+        !NOT_IN_ENVIRONMENT.contains(name) && name.as_str() != "proxy" && !name.as_str().contains('_')
+    };
+    for name in parts.headers.keys().filter(usable) {
         if let Some(value) = text(&parts.headers, name) {
             wasi.env(format!("HTTP_{}", name.as_str().replace('-', "_").to_ascii_uppercase()), value);
         }

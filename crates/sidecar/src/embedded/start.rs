@@ -89,6 +89,12 @@ impl Embedded {
         self.consuming.add(subscription.clone(), pubsub, to).await
     }
 
+    /// Begins no more deliveries and waits for those in flight until the deadline. The app can still be called: what is
+    /// in flight elsewhere may need it.
+    pub async fn stop_deliveries(&self, deadline: Instant) {
+        self.consuming.stop(deadline).await;
+    }
+
     /// Begins no more deliveries, waits for those in flight until the deadline, then closes the components that no other
     /// app uses. The app can't be called any more.
     pub async fn stop(&self, deadline: Instant) {

@@ -42,7 +42,7 @@ impl Api {
             api_token: None,
             readiness: Arc::new(Readiness::default()),
             max_body: MAX_BODY,
-            on_shutdown: Box::new(move |kind| noted.lock().expect("no panic").push(kind)),
+            on_shutdown: Some(Box::new(move |kind| noted.lock().expect("no panic").push(kind))),
         };
         Self { sidecar: fake.clone(), fake, context, ends }
     }
