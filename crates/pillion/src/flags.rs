@@ -1,7 +1,7 @@
 //! What may be typed. Names are those of `dapr run` where it has one.
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use std::{path::PathBuf, time::Duration};
+use std::{net::IpAddr, path::PathBuf, time::Duration};
 
 /// A WebAssembly application runtime for Dapr.
 #[derive(Parser, Debug)]
@@ -74,7 +74,10 @@ pub(crate) struct Process {
     /// Who answers building-block calls
     #[arg(long, value_enum, default_value_t = Dapr::Auto)]
     pub(crate) dapr: Dapr,
-    /// Port of /metrics, /healthz and /readyz on 127.0.0.1; 0 picks a free one [default: 9090 if it is free]
+    /// Address of the apps' own ports and of the metrics port; 0.0.0.0 in a container
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1")]
+    pub(crate) listen_address: IpAddr,
+    /// Port of /metrics, /healthz and /readyz; 0 picks a free one [default: 9090 if it is free]
     #[arg(short = 'M', long, value_name = "PORT")]
     pub(crate) metrics_port: Option<u16>,
     /// How long calls in flight may take to end after SIGTERM or Ctrl-C
@@ -124,7 +127,7 @@ pub(crate) struct Run {
     #[arg(last = true, value_name = "ARGS")]
     pub(crate) args: Vec<String>,
     /// Start a dapr.yaml instead, as `pillion up` does
-    #[arg(short = 'f', long, value_name = "FILE", conflicts_with = "guest")]
+    #[arg(short = 'f', long, value_name = "FILE", conflicts_with_all = ["guest", "args", "app_id", "app_port", "dapr_http_port"])]
     pub(crate) run_file: Option<PathBuf>,
     /// App id; the guest's file name if not given
     #[arg(short = 'a', long, value_name = "ID")]
@@ -148,7 +151,7 @@ pub(crate) struct Run {
     #[arg(long, visible_alias = "dapr-http-max-request-size", value_name = "SIZE", value_parser = size)]
     pub(crate) max_body_size: Option<u64>,
     /// Calls of the app at a time
-    #[arg(long, value_name = "COUNT")]
+    #[arg(short = 'k', long, value_name = "COUNT")]
     pub(crate) app_max_concurrency: Option<u32>,
     /// The export to call, for a guest that has several
     #[arg(long, value_name = "EXPORT")]
@@ -170,6 +173,77 @@ pub(crate) struct Run {
     pub(crate) allow: Vec<String>,
     #[command(flatten)]
     pub(crate) process: Process,
+    #[command(flatten)]
+    pub(crate) not_yet: NotYet,
+}
+
+/// Flags of `dapr run` that nothing follows from yet: taken, so that a line of somebody's README works, and named in a
+/// warning.
+#[derive(Args, Debug)]
+pub(crate) struct NotYet {
+    #[arg(short = 'G', long, hide = true)]
+    dapr_grpc_port: Option<String>,
+    #[arg(short = 'I', long, hide = true)]
+    dapr_internal_grpc_port: Option<String>,
+    #[arg(short = 'u', long, hide = true)]
+    unix_domain_socket: Option<String>,
+    #[arg(long, hide = true)]
+    app_channel_address: Option<String>,
+    #[arg(long, hide = true, num_args = 0..=1, default_missing_value = "true")]
+    enable_profiling: Option<String>,
+    #[arg(long, hide = true)]
+    profile_port: Option<String>,
+    #[arg(long, hide = true)]
+    placement_host_address: Option<String>,
+    #[arg(long, hide = true)]
+    scheduler_host_address: Option<String>,
+    #[arg(long, hide = true)]
+    read_buffer_size: Option<String>,
+    #[arg(long, hide = true, num_args = 0..=1, default_missing_value = "true")]
+    enable_app_health_check: Option<String>,
+    #[arg(long, hide = true)]
+    app_health_check_path: Option<String>,
+    #[arg(long, hide = true)]
+    app_health_probe_interval: Option<String>,
+    #[arg(long, hide = true)]
+    app_health_probe_timeout: Option<String>,
+    #[arg(long, hide = true)]
+    app_health_threshold: Option<String>,
+    #[arg(long, hide = true, num_args = 0..=1, default_missing_value = "true")]
+    enable_api_logging: Option<String>,
+    #[arg(long, hide = true)]
+    dapr_listen_addresses: Option<String>,
+    #[arg(long, hide = true, num_args = 0..=1, default_missing_value = "true")]
+    app_ssl: Option<String>,
+    #[arg(long, hide = true)]
+    runtime_path: Option<String>,
+}
+
+impl NotYet {
+    /// Those that were given, as they are typed.
+    pub(crate) fn given(&self) -> Vec<&'static str> {
+        let all = [
+            ("--dapr-grpc-port", &self.dapr_grpc_port),
+            ("--dapr-internal-grpc-port", &self.dapr_internal_grpc_port),
+            ("--unix-domain-socket", &self.unix_domain_socket),
+            ("--app-channel-address", &self.app_channel_address),
+            ("--enable-profiling", &self.enable_profiling),
+            ("--profile-port", &self.profile_port),
+            ("--placement-host-address", &self.placement_host_address),
+            ("--scheduler-host-address", &self.scheduler_host_address),
+            ("--read-buffer-size", &self.read_buffer_size),
+            ("--enable-app-health-check", &self.enable_app_health_check),
+            ("--app-health-check-path", &self.app_health_check_path),
+            ("--app-health-probe-interval", &self.app_health_probe_interval),
+            ("--app-health-probe-timeout", &self.app_health_probe_timeout),
+            ("--app-health-threshold", &self.app_health_threshold),
+            ("--enable-api-logging", &self.enable_api_logging),
+            ("--dapr-listen-addresses", &self.dapr_listen_addresses),
+            ("--app-ssl", &self.app_ssl),
+            ("--runtime-path", &self.runtime_path),
+        ];
+        all.into_iter().filter(|(_, value)| value.is_some()).map(|(name, _)| name).collect()
+    }
 }
 
 #[derive(Args, Debug)]

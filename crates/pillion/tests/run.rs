@@ -151,6 +151,25 @@ fn printed_url(printed: &str) -> String {
 }
 
 #[test]
+fn flags_of_dapr_run_are_taken_and_those_without_effect_are_named() {
+    let args =
+        ["run", "-a", "x", "-G", "50001", "--enable-api-logging", "-H", "0", "-M", "0", "--", "sh", "-c", "exit 0"];
+    let finished = run(&args, &root());
+    assert_eq!(finished.status.code(), Some(0), "{}{}", finished.stdout, finished.stderr);
+    assert!(finished.stderr.contains("warning: `--dapr-grpc-port` is not yet acted on"), "{}", finished.stderr);
+    assert!(finished.stderr.contains("`--enable-api-logging`"), "{}", finished.stderr);
+}
+
+#[test]
+fn what_is_no_regular_file_is_not_read() {
+    for (path, word) in [("/dev/zero", "no regular file"), (".", "no regular file")] {
+        let finished = run(&["inspect", path], &root());
+        assert_eq!(finished.status.code(), Some(1));
+        assert!(finished.stderr.contains(word), "{path}: {}", finished.stderr);
+    }
+}
+
+#[test]
 fn the_version_is_printed() {
     let finished = run(&["version"], &root());
     assert_eq!(finished.stdout, format!("pillion {}\n", env!("CARGO_PKG_VERSION")));

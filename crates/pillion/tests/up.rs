@@ -337,18 +337,34 @@ fn a_native_app_is_invoked_and_ends_with_the_rest() {
 }
 
 #[test]
-fn a_native_app_that_fails_is_not_started_again_and_shows_in_the_exit_code() {
+fn a_run_of_native_apps_ends_with_the_last_of_them_and_its_exit_code_says_how() {
     let [port, dapr] = free_ports();
-    let (mut running, _dir) =
-        native(port, dapr, Some("echo $GREETING from $APP_ID at $APP_PORT; exit 3")).expect("it runs");
-    assert!(running.wait_for(&format!("== APP - outer == hello from outer at {port}")), "{}", running.printed());
-    assert!(running.wait_for("The App process exited with error"), "{}", running.printed());
-    let answer = post(&format!("http://127.0.0.1:{dapr}/v1.0/invoke/outer/method/any"), b"abc");
-    assert_eq!(answer.status, 500, "{}", answer.text());
-    assert!(answer.text().contains("ERR_DIRECT_INVOKE"), "{}", answer.text());
-    let (status, printed) = running.interrupt();
+    let script = "echo $GREETING from $APP_ID at $APP_PORT; exit 3";
+    let (running, _dir) = native(port, dapr, Some(script)).expect("it runs");
+    let (status, printed) = running.ended();
     assert_eq!(status.code(), Some(1), "{printed}");
-    assert_eq!(printed.matches("hello from").count(), 1, "{printed}");
+    assert!(printed.contains("The App process exited with error"), "{printed}");
+    // Restarted never.
+    assert_eq!(printed.matches(&format!("== APP - outer == hello from outer at {port}")).count(), 1, "{printed}");
+}
+
+#[test]
+fn no_native_app_outlives_a_forced_end() {
+    let [port, dapr] = free_ports();
+    let script = "trap : TERM; echo id $$; while :; do sleep 1; done";
+    let (mut running, _dir) = native(port, dapr, Some(script)).expect("it runs");
+    assert!(running.wait_for("== APP - outer == id "), "{}", running.printed());
+    let printed = running.printed();
+    let id = printed.split("== APP - outer == id ").nth(1).expect("the id").split_whitespace().next().expect("the id");
+    common::signal(running.id(), rustix::process::Signal::INT);
+    assert!(running.wait_for("ending"), "{}", running.printed());
+    let (status, printed) = running.interrupt();
+    assert_eq!(status.code(), Some(130), "{printed}");
+    let began = Instant::now();
+    while Path::new("/proc").join(id).join("exe").read_link().is_ok() {
+        assert!(began.elapsed() < PATIENCE, "the native app still runs");
+        std::thread::yield_now();
+    }
 }
 
 /// As `dapr run -f` starts it: in the app's folder, with the app's id and port in its environment.

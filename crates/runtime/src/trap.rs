@@ -66,7 +66,7 @@ fn busy(what: &str, call: &Call) -> Error {
 fn limit(call: &Call, host: &Host, error: &wasmtime::Error) -> Option<Error> {
     let limits = call.hosted.limits();
     match host.limiter.refused() {
-        Some(Refused::Memory) => return Some(over(call, "memory", key::MEMORY, limits.memory)),
+        Some(Refused::Memory) => return Some(over(call, "bytes of memory", key::MEMORY, limits.memory)),
         Some(Refused::TableElements) => {
             return Some(over(call, "table elements", key::TABLE_ELEMENTS, limits.table_elements as u64));
         }

@@ -50,8 +50,8 @@ pub(crate) fn report(mut findings: Vec<Diagnostic>) -> Result<()> {
     }
     match errors {
         0 => Ok(()),
-        1 => bail!("1 problem; nothing was started"),
-        n => bail!("{n} problems; nothing was started"),
+        1 => bail!("1 problem found"),
+        n => bail!("{n} problems found"),
     }
 }
 
@@ -116,6 +116,7 @@ pub(crate) async fn serve_to_end(
     let runtime = runtime(global, Some(process))?;
     let plan = plan(global, &runtime, manifest).await?;
     let settings = Settings {
+        address: process.listen_address,
         metrics_port: process.metrics_port,
         grace: Duration::from_secs(process.dapr_graceful_shutdown_seconds),
         traces: traces()?,

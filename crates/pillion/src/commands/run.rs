@@ -25,7 +25,13 @@ pub(crate) async fn run(global: &Global, run: Run) -> Result<ExitCode> {
         let manifest = super::manifest(file)?;
         return super::serve_to_end(global, &run.process, manifest, true).await;
     }
+    for flag in run.not_yet.given() {
+        crate::print::problem(&format!("warning: `{flag}` is not yet acted on"));
+    }
     let flags = flags(&run)?;
+    if flags.app_protocol != AppProtocol::Http {
+        crate::print::problem("warning: `--app-protocol` is not yet acted on: the app is called by HTTP");
+    }
     let Some(guest) = &run.guest else {
         if run.args.is_empty() && run.app_id.is_none() {
             bail!("nothing to run\nhint: give a guest, as `pillion run hello.wasm`, or a command after `--`");
@@ -45,7 +51,10 @@ pub(crate) async fn run(global: &Global, run: Run) -> Result<ExitCode> {
 
 /// A flag that only an app has.
 fn asks_to_serve(run: &Run) -> bool {
-    run.app_id.is_some() || run.app_port.is_some() || run.dapr_http_port.is_some() || !run.resources_path.is_empty()
+    let ports = run.app_port.is_some() || run.dapr_http_port.is_some() || run.process.metrics_port.is_some();
+    let resources = !run.resources_path.is_empty() || run.config.is_some();
+    let bounds = run.max_body_size.is_some() || run.app_max_concurrency.is_some();
+    run.app_id.is_some() || ports || resources || bounds || !run.allow.is_empty()
 }
 
 async fn plain(global: &Global, path: &Path, bytes: Vec<u8>, run: &Run, manifest: &Manifest) -> Result<ExitCode> {

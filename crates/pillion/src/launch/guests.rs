@@ -58,10 +58,7 @@ fn load_one(name: &str, guest: &Guest, work: &Work<'_>) -> Result<pillion_runtim
 
 /// A guest's file, bounded.
 pub(crate) fn read_guest(path: &Path) -> Result<Vec<u8>> {
-    let cannot = || format!("`{}` can't be read", path.display());
-    let length = std::fs::metadata(path).with_context(cannot)?.len();
-    anyhow::ensure!(length <= MAX_GUEST, "`{}` has {length} bytes, over the limit of {MAX_GUEST}", path.display());
-    std::fs::read(path).with_context(cannot)
+    super::models::read_bounded(path, MAX_GUEST)
 }
 
 fn spec(app: &App, wasm: &WasmApp, guest: &Guest, loaded: pillion_runtime::Guest, models: &Models) -> GuestSpec {

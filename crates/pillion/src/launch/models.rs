@@ -8,7 +8,7 @@ use hyper_util::{client::legacy::Client, rt::TokioExecutor};
 use sha2::{Digest, Sha256};
 use std::{
     fs,
-    io::Write,
+    io::{Read, Write},
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -41,7 +41,7 @@ impl Store {
     /// Not to be had, over [`MAX_BYTES`], or of another digest.
     pub(crate) async fn fetch(&self, url: &str, sha256: &str) -> Result<Vec<u8>> {
         let path = self.path(sha256);
-        if let Ok(bytes) = fs::read(&path) {
+        if let Ok(bytes) = read_bounded(&path, MAX_BYTES) {
             if digest(&bytes) == sha256 {
                 return Ok(bytes);
             }
@@ -88,13 +88,25 @@ impl Store {
 /// # Errors
 /// Unreadable, over [`MAX_BYTES`], or of another digest.
 pub(crate) fn read(path: &Path, sha256: Option<&str>) -> Result<Vec<u8>> {
-    let length = fs::metadata(path).with_context(|| format!("`{}` can't be read", path.display()))?.len();
-    ensure!(length <= MAX_BYTES, "`{}` has {length} bytes, over the limit of {MAX_BYTES}", path.display());
-    let bytes = fs::read(path).with_context(|| format!("`{}` can't be read", path.display()))?;
+    let bytes = read_bounded(path, MAX_BYTES)?;
     if let Some(expected) = sha256 {
         let found = digest(&bytes);
         ensure!(found == expected, "`{}` has sha256 {found}, not {expected}", path.display());
     }
+    Ok(bytes)
+}
+
+/// A regular file's bytes. A device or a pipe has no length that could be checked before.
+///
+/// # Errors
+/// Unreadable, no regular file, or over the limit.
+pub(crate) fn read_bounded(path: &Path, limit: u64) -> Result<Vec<u8>> {
+    let cannot = || format!("`{}` can't be read", path.display());
+    let metadata = fs::metadata(path).with_context(cannot)?;
+    ensure!(metadata.is_file(), "`{}` is no regular file", path.display());
+    let mut bytes = Vec::new();
+    fs::File::open(path).and_then(|file| file.take(limit + 1).read_to_end(&mut bytes)).with_context(cannot)?;
+    ensure!(bytes.len() as u64 <= limit, "`{}` is over the limit of {limit} bytes", path.display());
     Ok(bytes)
 }
 

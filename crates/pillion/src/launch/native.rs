@@ -1,13 +1,34 @@
 //! Native apps of the run file: started as processes, their output prefixed, ended with the rest, restarted never.
 
 use anyhow::{Context, Result};
-use std::{path::Path, process::Stdio, time::Duration};
+use rustix::process::{Pid, Signal, kill_process_group};
+use std::{
+    collections::BTreeSet,
+    path::Path,
+    process::Stdio,
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 use tokio::{
     io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, BufReader},
     process::{Child, Command},
     sync::oneshot,
     task::JoinHandle,
 };
+
+/// The process groups of the native apps that run, for an end that runs no destructors.
+static GROUPS: Mutex<BTreeSet<u32>> = Mutex::new(BTreeSet::new());
+
+fn groups() -> MutexGuard<'static, BTreeSet<u32>> {
+    GROUPS.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Kills every native app with all that it started.
+pub(crate) fn kill_all() {
+    for id in std::mem::take(&mut *groups()) {
+        signal_group(id, Signal::KILL);
+    }
+}
 
 /// The longest line of an app's output that is printed as one.
 const MAX_LINE: usize = 64 * 1024;
@@ -49,6 +70,7 @@ impl Native {
             .kill_on_drop(true)
             .spawn()
             .with_context(|| format!("app `{app_id}`: command `{program}` in `{}` can't be started", dir.display()))?;
+        groups().extend(child.id());
         let output = [
             child.stdout.take().map(|pipe| tokio::spawn(copy_lines(app_id.to_owned(), pipe))),
             child.stderr.take().map(|pipe| tokio::spawn(copy_lines(app_id.to_owned(), pipe))),
@@ -58,17 +80,17 @@ impl Native {
 
     /// Lives with the app until it ends by itself, or is told to within a time.
     pub(crate) async fn watch(mut self, stop: oneshot::Receiver<Duration>) -> Exit {
+        let id = self.child.id();
         let stopped = tokio::select! {
             exit = self.ended() => Err(exit),
             grace = stop => Ok(grace.unwrap_or_default()),
         };
-        match stopped {
-            Ok(grace) => {
-                self.stop(grace).await;
-                Exit::Success
-            }
+        let exit = match stopped {
+            Ok(grace) => self.stop(grace).await,
             Err(exit) => exit,
-        }
+        };
+        id.map(|id| groups().remove(&id));
+        exit
     }
 
     async fn ended(&mut self) -> Exit {
@@ -86,11 +108,13 @@ impl Native {
     }
 
     /// Asks the app's whole group to end, and ends it by force after `grace`.
-    async fn stop(mut self, grace: Duration) {
-        self.signal(rustix::process::Signal::TERM);
+    async fn stop(mut self, grace: Duration) -> Exit {
+        let mut exit = Exit::Success;
+        self.signal(Signal::TERM);
         if tokio::time::timeout(grace, self.child.wait()).await.is_err() {
             tracing::warn!(app = self.app_id, "the app did not end in time and is killed");
-            self.signal(rustix::process::Signal::KILL);
+            self.signal(Signal::KILL);
+            exit = Exit::Failure;
             let _ = self.child.wait().await;
         }
         for task in self.output {
@@ -98,13 +122,20 @@ impl Native {
             let _ = tokio::time::timeout(Duration::from_millis(200), task).await;
         }
         crate::print::app_line(&self.app_id, "ended");
+        exit
     }
 
-    fn signal(&self, signal: rustix::process::Signal) {
-        let Some(id) = self.child.id().and_then(|id| rustix::process::Pid::from_raw(id.cast_signed())) else { return };
-        if let Err(error) = rustix::process::kill_process_group(id, signal) {
-            tracing::debug!(app = self.app_id, %error, "the app's process group is gone");
+    fn signal(&self, signal: Signal) {
+        if let Some(id) = self.child.id() {
+            signal_group(id, signal);
         }
+    }
+}
+
+fn signal_group(id: u32, signal: Signal) {
+    let Some(group) = Pid::from_raw(id.cast_signed()) else { return };
+    if let Err(error) = kill_process_group(group, signal) {
+        tracing::debug!(group = id, %error, "the process group is gone");
     }
 }
 

@@ -8,7 +8,7 @@ use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr},
 };
 
-/// The address of apps, sidecars and the admin port: this machine alone.
+/// The address of sidecars and of native apps: this machine alone.
 pub(crate) const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
 /// The port of `/metrics` where no flag names one: Dapr's own.
@@ -49,13 +49,13 @@ pub(crate) struct Chosen {
 }
 
 /// The admin port; the usual one is only a wish.
-pub(crate) async fn bind_admin(port: Option<u16>) -> Result<Bound> {
+pub(crate) async fn bind_admin(address: IpAddr, port: Option<u16>) -> Result<Bound> {
     match port {
-        Some(port) => bind(LOOPBACK, port, "metrics", "--metrics-port").await,
-        None => match bind(LOOPBACK, METRICS_PORT, "metrics", "--metrics-port").await {
+        Some(port) => bind(address, port, "metrics", "--metrics-port").await,
+        None => match bind(address, METRICS_PORT, "metrics", "--metrics-port").await {
             Ok(bound) => Ok(bound),
             Err(_) => {
-                let bound = bind(LOOPBACK, 0, "metrics", "--metrics-port").await?;
+                let bound = bind(address, 0, "metrics", "--metrics-port").await?;
                 tracing::info!(port = bound.port, "metrics: port {METRICS_PORT} is in use; another one was taken");
                 Ok(bound)
             }
@@ -65,11 +65,11 @@ pub(crate) async fn bind_admin(port: Option<u16>) -> Result<Bound> {
 
 impl AppPorts {
     /// Binds what the app needs bound.
-    pub(crate) async fn bind(planned: &PlannedApp) -> Result<Self> {
+    pub(crate) async fn bind(planned: &PlannedApp, address: IpAddr) -> Result<Self> {
         let app = &planned.app;
         let what = format!("app `{}`", app.app_id);
         let bound = match app.kind {
-            AppKind::Wasm(_) => Some(bind(LOOPBACK, app.app_port, &what, "appPort").await?),
+            AppKind::Wasm(_) => Some(bind(address, app.app_port, &what, "appPort").await?),
             AppKind::Native | AppKind::SidecarOnly => None,
         };
         let what = format!("sidecar of app `{}`", app.app_id);

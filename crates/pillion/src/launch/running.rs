@@ -2,14 +2,15 @@
 
 use super::{
     collect::Guests,
-    native::Exit,
+    native::{self, Exit},
     plan::{Plan, PlannedApp},
     ports::{AppPorts, bind_admin},
-    signals,
+    signals::{Signals, exit_now},
     start::{RunningApp, Start},
 };
 use crate::{
     edge::{EdgeLimits, Server, serve},
+    manifest::AppKind,
     print,
     telemetry::{
         admin,
@@ -20,12 +21,19 @@ use crate::{
 use anyhow::Result;
 use pillion_runtime::Runtime;
 use pillion_sidecar::Run;
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    net::IpAddr,
+    sync::{Arc, atomic::AtomicUsize},
+    time::Duration,
+};
 use tokio::{sync::Notify, time::Instant};
 
 /// How a run behaves as a whole.
 pub(crate) struct Settings {
-    /// The port of `/metrics` and health on loopback; none takes 9090 if it is free.
+    /// The address of apps' own ports and of `/metrics` and health; sidecars are on loopback alone.
+    pub(crate) address: IpAddr,
+    /// The port of `/metrics` and health; none takes 9090 if it is free.
     pub(crate) metrics_port: Option<u16>,
     /// How long calls in flight may take to end.
     pub(crate) grace: Duration,
@@ -40,36 +48,51 @@ pub(crate) struct Settings {
 /// # Errors
 /// A port that is taken, a component that can't be opened, a command that can't be started.
 pub(crate) async fn run_until_ended(plan: Plan, runtime: Runtime, settings: Settings) -> Result<bool> {
-    let running = Running::start(plan, runtime, &settings).await?;
+    let shutdown = Arc::<Notify>::default();
+    let mut signals = Signals::listen()?;
+    let started = tokio::select! {
+        started = Running::start(plan, runtime, &settings, shutdown.clone()) => started,
+        why = signals.wait(&shutdown) => {
+            tracing::info!(why, "ending before every app was started");
+            exit_now(0)
+        }
+    };
+    // What was started before the failure goes with it.
+    let running = started.inspect_err(|_| native::kill_all())?;
     print::line("You're up and running! Both Dapr and your app logs will appear here.");
     print::line("");
-    let why = signals::wait(&running.shutdown).await?;
+    let why = signals.wait(&shutdown).await;
     tracing::info!(why, "ending");
-    signals::force_on_second();
+    signals.force_on_next();
     Ok(running.stop(settings.grace).await)
 }
 
 struct Running {
     apps: Vec<RunningApp>,
     admin: Server,
-    shutdown: Arc<Notify>,
     ready: Arc<admin::Readiness>,
     traces: Traces,
 }
 
 impl Running {
-    async fn start(plan: Plan, runtime: Runtime, settings: &Settings) -> Result<Self> {
-        let admin = bind_admin(settings.metrics_port).await?;
+    async fn start(plan: Plan, runtime: Runtime, settings: &Settings, shutdown: Arc<Notify>) -> Result<Self> {
+        let admin = bind_admin(settings.address, settings.metrics_port).await?;
         let mut bound = Vec::new();
         for planned in &plan.apps {
-            bound.push(AppPorts::bind(planned).await?);
+            bound.push(AppPorts::bind(planned, settings.address).await?);
         }
         let mut start = Start {
             runtime: &runtime,
             run: Run::new(pillion_sidecar::run::RunConfig::default()),
             metrics: Metrics::new(),
             traces: &settings.traces,
-            shutdown: Arc::default(),
+            shutdown,
+            // `dapr run` ends with its app; a guest or somebody else's app has no end.
+            natives: plan
+                .apps
+                .iter()
+                .all(|planned| matches!(planned.app.kind, AppKind::Native))
+                .then(|| Arc::new(AtomicUsize::new(plan.apps.len()))),
             dapr_ports: HashMap::new(),
             metrics_port: admin.port,
         };
@@ -101,45 +124,25 @@ impl Running {
         let observe = start.observe("", PortKind::Admin);
         let service = admin::service(start.metrics.clone(), ready.clone());
         let admin = serve(admin.listener, service, EdgeLimits::app(), observe);
-        Ok(Self { apps, admin, shutdown: start.shutdown, ready, traces: settings.traces.clone() })
+        Ok(Self { apps, admin, ready, traces: settings.traces.clone() })
     }
 
-    /// Ends everything in the order in which nothing is lost: no new requests, then no new events, then the apps.
-    async fn stop(self, grace: Duration) -> bool {
+    /// Ends everything in the order in which nothing is lost: no new requests, then no new events, then the native apps, all
+    /// at once, and last what all of these may still need, the sidecars.
+    async fn stop(mut self, grace: Duration) -> bool {
         let deadline = Instant::now() + grace;
         self.ready.set(false);
-        let mut good = true;
-        let mut servers = Vec::new();
-        let mut rest = Vec::new();
-        for app in self.apps {
-            servers.extend(app.servers);
-            rest.push((app.sidecar, app.watch, app.stop));
-        }
-        let ended = servers.into_iter().map(|server| tokio::spawn(server.shutdown(grace)));
-        let mut cut_off = 0;
-        for server in ended.collect::<Vec<_>>() {
-            cut_off += server.await.unwrap_or(0);
+        let apps: Vec<Server> = self.apps.iter_mut().filter_map(|app| app.app.take()).collect();
+        let mut cut_off = shut(apps, grace).await;
+        self.stop_deliveries(deadline).await;
+        let good = self.stop_natives(deadline).await;
+        let (servers, sidecars): (Vec<_>, Vec<_>) = self.apps.into_iter().map(|app| (app.dapr, app.sidecar)).unzip();
+        cut_off += shut(servers, left(deadline)).await;
+        for sidecar in sidecars {
+            sidecar.stop(deadline).await;
         }
         if cut_off > 0 {
             tracing::warn!(connections = cut_off, "cut off: their requests did not end in time");
-        }
-        // Deliveries of one app may still call another: all of them end before the first app goes.
-        let draining = rest.iter().map(|(sidecar, ..)| {
-            let sidecar = sidecar.clone();
-            tokio::spawn(async move { sidecar.stop_deliveries(deadline).await })
-        });
-        for drained in draining.collect::<Vec<_>>() {
-            let _ = drained.await;
-        }
-        for (sidecar, watch, stop) in rest {
-            sidecar.stop(deadline).await;
-            if let Some(stop) = stop {
-                let left = deadline.saturating_duration_since(Instant::now()).max(Duration::from_secs(1));
-                let _ = stop.send(left);
-            }
-            if let Some(watch) = watch {
-                good &= watch.await.is_ok_and(|exit| exit == Exit::Success);
-            }
         }
         self.admin.shutdown(Duration::ZERO).await;
         self.traces.flush();
@@ -149,4 +152,42 @@ impl Running {
         }
         good
     }
+
+    /// Deliveries of one app may still call another: all of them end before the first app goes.
+    async fn stop_deliveries(&self, deadline: Instant) {
+        let draining = self.apps.iter().map(|app| {
+            let sidecar = app.sidecar.clone();
+            tokio::spawn(async move { sidecar.stop_deliveries(deadline).await })
+        });
+        for drained in draining.collect::<Vec<_>>() {
+            let _ = drained.await;
+        }
+    }
+
+    async fn stop_natives(&mut self, deadline: Instant) -> bool {
+        for stop in self.apps.iter_mut().filter_map(|app| app.stop.take()) {
+            // One that ended by itself listens no more.
+            let _ = stop.send(left(deadline));
+        }
+        let mut good = true;
+        for watch in self.apps.iter_mut().filter_map(|app| app.watch.take()) {
+            good &= watch.await.is_ok_and(|exit| exit == Exit::Success);
+        }
+        good
+    }
+}
+
+/// The time until a deadline; a second at least, so that whoever comes last can end in order.
+fn left(deadline: Instant) -> Duration {
+    deadline.saturating_duration_since(Instant::now()).max(Duration::from_secs(1))
+}
+
+/// Ends servers at the same time; answers how many connections were cut off.
+async fn shut(servers: Vec<Server>, grace: Duration) -> usize {
+    let ending = servers.into_iter().map(|server| tokio::spawn(server.shutdown(grace)));
+    let mut cut_off = 0;
+    for ended in ending.collect::<Vec<_>>() {
+        cut_off += ended.await.unwrap_or(0);
+    }
+    cut_off
 }

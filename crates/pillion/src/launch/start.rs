@@ -5,6 +5,7 @@ use super::{
     plan::PlannedApp,
     ports::{AppPorts, Chosen, LOOPBACK},
     services,
+    signals::exit_now,
     traced::Traced,
 };
 use crate::{
@@ -23,7 +24,10 @@ use pillion_runtime::{AppSpec, DaprHttp, GuestSpec, Runtime};
 use pillion_sidecar::{Embedded, EmbeddedConfig, Policy, RemoteApp, Run, hops, remote_app::Protocol};
 use std::{
     collections::HashMap,
-    sync::{Arc, atomic::Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 use tokio::sync::Notify;
@@ -35,6 +39,8 @@ pub(crate) struct Start<'a> {
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) traces: &'a Traces,
     pub(crate) shutdown: Arc<Notify>,
+    /// Native apps that run, where there are no others.
+    pub(crate) natives: Option<Arc<AtomicUsize>>,
     pub(crate) dapr_ports: HashMap<u16, String>,
     pub(crate) metrics_port: u16,
 }
@@ -42,7 +48,8 @@ pub(crate) struct Start<'a> {
 /// One app that runs.
 pub(crate) struct RunningApp {
     pub(crate) sidecar: Arc<Embedded>,
-    pub(crate) servers: Vec<Server>,
+    pub(crate) dapr: Server,
+    pub(crate) app: Option<Server>,
     pub(crate) watch: Option<tokio::task::JoinHandle<Exit>>,
     pub(crate) stop: Option<tokio::sync::oneshot::Sender<Duration>>,
 }
@@ -76,8 +83,8 @@ impl Start<'_> {
         let app_id = planned.app.app_id.clone();
         let max_body = planned.app.max_body_size;
         let chosen = ports.chosen(&planned);
-        let mut servers = vec![self.serve_dapr(&app_id, ports.dapr.listener, max_body, sidecar.clone())];
-        let (mut watch, mut stop) = (None, None);
+        let dapr = self.serve_dapr(&app_id, ports.dapr.listener, max_body, sidecar.clone());
+        let (mut served, mut watch, mut stop) = (None, None, None);
         match &planned.app.kind {
             AppKind::Wasm(_) => {
                 let app = Arc::new(self.wasm(&planned, chosen, sidecar.clone())?);
@@ -86,21 +93,20 @@ impl Start<'_> {
                 let limits = EdgeLimits { body_bytes: largest_request(&planned), ..EdgeLimits::app() };
                 let observe = self.observe(&app_id, PortKind::App);
                 // A Wasm app's port was bound with the others.
-                if let Some(bound) = ports.app {
-                    servers.push(serve(bound.listener, services::app(app), limits, observe));
-                }
+                served = ports.app.map(|bound| serve(bound.listener, services::app(app), limits, observe));
             }
             AppKind::Native => {
                 let native =
                     Native::start(&app_id, &planned.app.command, &planned.app.dir, self.variables(&planned, chosen))?;
                 let (sender, receiver) = tokio::sync::oneshot::channel();
-                watch = Some(tokio::spawn(native.watch(receiver)));
+                let (natives, shutdown) = (self.natives.clone(), self.shutdown.clone());
+                watch = Some(tokio::spawn(last_ends_all(native.watch(receiver), natives, shutdown)));
                 stop = Some(sender);
                 sidecar.start(remote(&planned)?.map(|app| self.traced(&app_id, app)));
             }
             AppKind::SidecarOnly => sidecar.start(remote(&planned)?.map(|app| self.traced(&app_id, app))),
         }
-        Ok(RunningApp { sidecar, servers, watch, stop })
+        Ok(RunningApp { sidecar, dapr, app: served, watch, stop })
     }
 
     async fn open(&self, planned: &PlannedApp, ports: &AppPorts) -> Result<Arc<Embedded>> {
@@ -139,7 +145,7 @@ impl Start<'_> {
         let shutdown = self.shutdown.clone();
         let on_shutdown = Box::new(move |kind| match kind {
             ShutdownKind::Graceful => shutdown.notify_one(),
-            ShutdownKind::Forced => std::process::exit(0),
+            ShutdownKind::Forced => exit_now(0),
         });
         ApiContext { api_token, readiness, max_body, on_shutdown: Some(on_shutdown) }
     }
@@ -194,6 +200,19 @@ impl Start<'_> {
         let own = own.variables().into_iter().map(|(name, value)| (name.to_owned(), value));
         own.chain(app.env.clone()).collect()
     }
+}
+
+/// Where there is nothing but native apps, the run ends with the last of them.
+async fn last_ends_all(
+    watch: impl Future<Output = Exit>,
+    natives: Option<Arc<AtomicUsize>>,
+    shutdown: Arc<Notify>,
+) -> Exit {
+    let exit = watch.await;
+    if natives.is_some_and(|running| running.fetch_sub(1, Ordering::AcqRel) == 1) {
+        shutdown.notify_one();
+    }
+    exit
 }
 
 /// How a native app is reached; none where it has no port.

@@ -143,12 +143,17 @@ impl Running {
         self.child.id()
     }
 
-    /// Asks it to end, as Ctrl-C does, and waits: how it ended and everything that it printed.
-    pub fn interrupt(mut self) -> (ExitStatus, String) {
-        signal(self.child.id(), rustix::process::Signal::INT);
+    /// Waits for its end: how it ended and everything that it printed.
+    pub fn ended(mut self) -> (ExitStatus, String) {
         let status = wait(&mut self.child);
         self.seen.extend(self.lines.iter());
         (status, self.seen.join("\n"))
+    }
+
+    /// Asks it to end, as Ctrl-C does, and waits: how it ended and everything that it printed.
+    pub fn interrupt(self) -> (ExitStatus, String) {
+        signal(self.child.id(), rustix::process::Signal::INT);
+        self.ended()
     }
 }
 
