@@ -36,6 +36,7 @@ pub(super) fn run(rounds: usize) -> Result<()> {
     report.push_str(&anchors);
     println!("{report}");
     let file = root().join("benches/results/pictures.md");
+    fs::create_dir_all(root().join("benches/results"))?;
     fs::write(&file, report)?;
     println!("written to {}", file.display());
     Ok(())
@@ -120,7 +121,9 @@ fn grayscale(places: &Places, rounds: usize, report: &mut String) -> Result<Stri
             ));
         }
     }
-    Ok(format!("The process a request is `{}`.\n", per_request(places)?[1..].join(" ")))
+    let program = per_request(places)?;
+    let name = Path::new(&program[1]).file_name().unwrap_or_default().to_string_lossy().into_owned();
+    Ok(format!("The process a request is `{name} run` with compiled code.\n"))
 }
 
 /// Wasmtime's own command line with precompiled code where it is installed, else this program's plain run with its cache.
