@@ -8,10 +8,8 @@ use wasmtime::Engine;
 
 /// A guest yields and looks at its deadline at each tick.
 const TICK: Duration = Duration::from_millis(1);
-/// A tick while none runs: waking the thread costs more than what a guest that starts meanwhile is seen later.
-const IDLE_TICK: Duration = Duration::from_millis(4);
-/// The thread ticks on for so many idle ticks after the last guest, so that a steady trickle of calls wakes it rarely.
-const LINGER: u32 = 12;
+/// The thread ticks on for so many ticks after the last guest, so that a steady trickle of calls wakes it rarely.
+const LINGER: u32 = 50;
 
 /// Owns the ticking thread.
 #[derive(Debug)]
@@ -44,21 +42,11 @@ impl Ticker {
 
     /// Ticks as long as the answer lives.
     pub(crate) fn run(&self) -> Running {
-        self.begin();
-        Running(Arc::clone(&self.shared))
-    }
-
-    /// A running guest waits for its host as long as the answer lives: there is nothing to interrupt.
-    pub(crate) fn pause(&self) -> Paused<'_> {
-        self.shared.running.fetch_sub(1, Ordering::SeqCst);
-        Paused(self)
-    }
-
-    fn begin(&self) {
         self.shared.running.fetch_add(1, Ordering::SeqCst);
         if self.shared.parked.swap(false, Ordering::SeqCst) {
             self.thread.unpark();
         }
+        Running(Arc::clone(&self.shared))
     }
 }
 
@@ -74,10 +62,9 @@ impl Shared {
     fn tick_while_guests_run(&self, engine: &Engine) {
         let mut idle = 0;
         while idle < LINGER && !self.ended.load(Ordering::Acquire) {
-            let none = self.running.load(Ordering::SeqCst) == 0;
-            std::thread::park_timeout(if none { IDLE_TICK } else { TICK });
+            std::thread::park_timeout(TICK);
             engine.increment_epoch();
-            idle = if none { idle + 1 } else { 0 };
+            idle = if self.running.load(Ordering::SeqCst) == 0 { idle + 1 } else { 0 };
         }
     }
 
@@ -91,16 +78,6 @@ impl Shared {
             std::thread::park();
         }
         self.parked.store(false, Ordering::SeqCst);
-    }
-}
-
-/// A running guest that waits for its host.
-#[derive(Debug)]
-pub(crate) struct Paused<'a>(&'a Ticker);
-
-impl Drop for Paused<'_> {
-    fn drop(&mut self) {
-        self.0.begin();
     }
 }
 

@@ -32,7 +32,6 @@ async fn off_thread<T: Send + 'static>(
     let place = places.acquire_owned().await.map_err(|_| failed())?;
     let (deadline, gone) = (call.deadline, Gone::default());
     let of_work = Arc::clone(&gone.0);
-    let _paused = call.hosted.shared.ticker.pause();
     let task = tokio::task::spawn_blocking(move || {
         let _place = place;
         work(&|| of_work.load(Ordering::Relaxed) || Instant::now() >= deadline)
