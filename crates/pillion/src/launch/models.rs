@@ -1,10 +1,9 @@
 //! Files that the manifest names by URL and sha256: fetched once, checked, kept by digest.
 
-use anyhow::{Context, Result, bail, ensure};
-use bytes::Bytes;
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use http::{Request, StatusCode, Uri, header};
-use http_body_util::{BodyExt, Empty};
-use hyper_util::{client::legacy::Client, rt::TokioExecutor};
+use pillion_api::{Code, body};
+use pillion_sidecar::http_client::HttpClient;
 use sha2::{Digest, Sha256};
 use std::{
     fs,
@@ -115,22 +114,19 @@ fn digest(bytes: &[u8]) -> String {
 }
 
 async fn get(url: &str) -> Result<Vec<u8>> {
-    let tls = hyper_rustls::HttpsConnectorBuilder::new().with_webpki_roots().https_or_http().enable_http1().build();
-    let client = Client::builder(TokioExecutor::new()).build::<_, Empty<Bytes>>(tls);
+    let client = HttpClient::new();
     let mut uri: Uri = url.parse().with_context(|| format!("`{url}` is no URL"))?;
     for _ in 0..=MAX_REDIRECTS {
-        let request = Request::get(&uri).header(header::USER_AGENT, "pillion").body(Empty::new())?;
-        let mut response = client.request(request).await.with_context(|| format!("`{uri}` can't be reached"))?;
+        let request = Request::get(&uri).header(header::USER_AGENT, "pillion").body(body::empty())?;
+        let response = client.send(request).await.with_context(|| format!("`{uri}` can't be reached"))?;
         match response.status() {
             StatusCode::OK => {
-                let mut bytes = Vec::new();
-                while let Some(frame) = response.body_mut().frame().await {
-                    if let Ok(data) = frame.context("the connection broke off")?.into_data() {
-                        bytes.extend_from_slice(&data);
-                        ensure!(bytes.len() as u64 <= MAX_BYTES, "`{uri}` is over the limit of {MAX_BYTES} bytes");
-                    }
-                }
-                return Ok(bytes);
+                let collected = body::collect(response.into_body(), MAX_BYTES).await;
+                let bytes = collected.map_err(|error| match error.code() {
+                    Code::RequestTooLarge => anyhow!("`{uri}` is over the limit of {MAX_BYTES} bytes"),
+                    _ => error.into(),
+                })?;
+                return Ok(bytes.into());
             }
             status if status.is_redirection() => {
                 let location = response.headers().get(header::LOCATION).context("a redirect without a location")?;

@@ -65,7 +65,6 @@ pub(crate) struct App {
     #[allow(dead_code, reason = "read and checked; not yet acted on")]
     pub(crate) metrics_port: u16,
     /// Protocol of a native app.
-    #[allow(dead_code, reason = "read and checked; not yet acted on")]
     pub(crate) app_protocol: AppProtocol,
     /// Folders and files of resources; those that the file names exist, `~/.dapr/components` is left out where it doesn't.
     pub(crate) resources_paths: Vec<PathBuf>,
