@@ -2,6 +2,7 @@
 
 mod animation;
 mod error;
+mod jpeg;
 mod jpeg_end;
 mod luma;
 mod still;

@@ -1,32 +1,58 @@
-//! The grey value of a colour: the same bytes as `DynamicImage::grayscale`, for 8-bit RGB without its detour.
+//! The grey value of a colour: its brightness by the weights of Rec. 601, which are those of JPEG, so that a picture has
+//! the same grey version whichever format it comes in.
 
-use image::{DynamicImage, GrayImage, RgbImage};
+use image::{DynamicImage, ImageBuffer, Luma, LumaA, Pixel, Primitive};
 
-/// Rec. 709 weights in ten-thousandths, as the `image` crate has them.
-const WEIGHTS: [u32; 3] = [2126, 7152, 722];
-const WHOLE: u32 = 10_000;
+/// Rec. 601 weights of red, green and blue in 65536ths; they sum to one.
+const WEIGHTS: [u32; 3] = [19_595, 38_470, 7_471];
+const HALF: u32 = 1 << 15;
 
 /// Grey pixels of the same depth; transparency is kept.
 pub(crate) fn grey(colour: DynamicImage) -> DynamicImage {
     match colour {
-        DynamicImage::ImageRgb8(rgb) => DynamicImage::ImageLuma8(grey_rgb8(&rgb)),
-        // `grayscale` would copy what is grey already.
-        grey @ (DynamicImage::ImageLuma8(_)
-        | DynamicImage::ImageLumaA8(_)
-        | DynamicImage::ImageLuma16(_)
-        | DynamicImage::ImageLumaA16(_)) => grey,
-        other => other.grayscale(),
+        DynamicImage::ImageRgb8(rgb) => DynamicImage::ImageLuma8(map(&rgb, |&pixel| Luma([luma(pixel.0)]))),
+        DynamicImage::ImageRgba8(rgba) => DynamicImage::ImageLumaA8(map(&rgba, |&pixel| with_alpha(pixel.0))),
+        DynamicImage::ImageRgb16(rgb) => DynamicImage::ImageLuma16(map(&rgb, |&pixel| Luma([luma(pixel.0)]))),
+        DynamicImage::ImageRgba16(rgba) => DynamicImage::ImageLumaA16(map(&rgba, |&pixel| with_alpha(pixel.0))),
+        // Grey already, or floats, which none of the formats here has.
+        other => other,
     }
 }
 
-/// The grey value of one 8-bit colour.
-pub(crate) fn luma([red, green, blue]: [u8; 3]) -> u8 {
-    let sum = WEIGHTS[0] * u32::from(red) + WEIGHTS[1] * u32::from(green) + WEIGHTS[2] * u32::from(blue);
-    // At most 255: the weights sum to WHOLE.
-    (sum / WHOLE) as u8
+/// The grey value of one colour of 8 or 16 bits a channel.
+pub(crate) fn luma<T: Channel>([red, green, blue]: [T; 3]) -> T {
+    let sum = WEIGHTS[0] * red.into() + WEIGHTS[1] * green.into() + WEIGHTS[2] * blue.into();
+    // 65535 * 65536 + HALF is below 2^32.
+    T::of((sum + HALF) >> 16)
 }
 
-fn grey_rgb8(rgb: &RgbImage) -> GrayImage {
-    let pixels = rgb.as_raw().as_chunks::<3>().0.iter().map(|&pixel| luma(pixel)).collect();
-    GrayImage::from_raw(rgb.width(), rgb.height(), pixels).expect("one grey byte for each of width x height pixels")
+fn with_alpha<T: Channel + Primitive>([red, green, blue, alpha]: [T; 4]) -> LumaA<T> {
+    LumaA([luma([red, green, blue]), alpha])
+}
+
+fn map<P: Pixel, Q: Pixel>(
+    colour: &ImageBuffer<P, Vec<P::Subpixel>>,
+    grey: impl Fn(&P) -> Q,
+) -> ImageBuffer<Q, Vec<Q::Subpixel>> {
+    let mut out = ImageBuffer::new(colour.width(), colour.height());
+    out.pixels_mut().zip(colour.pixels()).for_each(|(to, from)| *to = grey(from));
+    out
+}
+
+/// A channel of a colour.
+pub(crate) trait Channel: Copy + Into<u32> {
+    /// Back from a value within its range.
+    fn of(value: u32) -> Self;
+}
+
+impl Channel for u8 {
+    fn of(value: u32) -> Self {
+        value as Self
+    }
+}
+
+impl Channel for u16 {
+    fn of(value: u32) -> Self {
+        value as Self
+    }
 }

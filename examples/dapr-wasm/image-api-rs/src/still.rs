@@ -3,9 +3,10 @@
 use std::io::Cursor;
 
 use image::codecs::png::{CompressionType, FilterType, PngEncoder};
+use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageEncoder, ImageFormat, ImageReader, Limits};
 
-use crate::{Error, check_size, jpeg_end, luma};
+use crate::{Error, check_size, jpeg, luma};
 
 /// Decoded pixels of more bytes than this are refused: 16-bit colours need twice the room of a photo's.
 const MAX_DECODED_BYTES: u64 = 256 << 20;
@@ -18,8 +19,17 @@ pub(crate) fn grayscale(picture: &[u8], format: ImageFormat) -> Result<Vec<u8>, 
 
 /// Decodes to grey pixels, upright as a camera's EXIF data says.
 pub(crate) fn decode(picture: &[u8], format: ImageFormat) -> Result<DynamicImage, Error> {
+    let without_colours = if format == ImageFormat::Jpeg { jpeg::decode(picture)? } else { None };
+    let (mut grey, orientation) = match without_colours {
+        Some(decoded) => decoded,
+        None => decode_colours(picture, format)?,
+    };
+    grey.apply_orientation(orientation);
+    Ok(grey)
+}
+
+fn decode_colours(picture: &[u8], format: ImageFormat) -> Result<(DynamicImage, Orientation), Error> {
     let broken = |error: image::ImageError| Error::from_image(format, &error);
-    jpeg_end::check(picture, format)?;
     let mut decoder = ImageReader::with_format(Cursor::new(picture), format).into_decoder().map_err(broken)?;
     let (width, height) = decoder.dimensions();
     check_size(width, height)?;
@@ -30,12 +40,10 @@ pub(crate) fn decode(picture: &[u8], format: ImageFormat) -> Result<DynamicImage
     limits.max_alloc = Some(MAX_DECODER_ALLOC);
     decoder.set_limits(limits).map_err(broken)?;
     // A picture without readable EXIF data is upright already.
-    let orientation = decoder.orientation().unwrap_or(image::metadata::Orientation::NoTransforms);
+    let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
     let colour = DynamicImage::from_decoder(decoder).map_err(broken)?;
-    // Grey first: one byte a pixel is turned faster than three.
-    let mut grey = luma::grey(colour);
-    grey.apply_orientation(orientation);
-    Ok(grey)
+    // Grey before it is turned: one byte a pixel is turned faster than three.
+    Ok((luma::grey(colour), orientation))
 }
 
 /// PNG at its fast setting, 8 to 15 times cheaper than the default one for less than one per cent of size. One filter for

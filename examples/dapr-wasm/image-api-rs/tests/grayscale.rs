@@ -44,29 +44,72 @@ fn animation() -> Vec<u8> {
     bytes
 }
 
+/// Brightness by Rec. 601, in floating point.
+fn brightness(colour: &RgbaImage) -> impl Iterator<Item = (f64, u8)> {
+    colour.pixels().map(|pixel| {
+        let [red, green, blue, alpha] = pixel.0;
+        (0.299 * f64::from(red) + 0.587 * f64::from(green) + 0.114 * f64::from(blue), alpha)
+    })
+}
+
+fn grey_of(bytes: &[u8]) -> DynamicImage {
+    let grey = grayscale(bytes).expect("is a picture");
+    assert_eq!(image::guess_format(&grey).expect("known"), ImageFormat::Png);
+    image::load_from_memory(&grey).expect("decodes")
+}
+
 #[test]
-fn still_pictures_become_the_png_that_the_image_crate_would_make_of_them() {
-    for format in [ImageFormat::Png, ImageFormat::Jpeg, ImageFormat::WebP] {
+fn still_pictures_become_a_png_of_their_brightness() {
+    // A JPEG's colours are rounded, and cut to 0..=255, on their way to red, green and blue.
+    for (format, on_average, off) in
+        [(ImageFormat::Png, 0.3, 0.51), (ImageFormat::WebP, 0.3, 0.51), (ImageFormat::Jpeg, 0.6, 16.0)]
+    {
         let bytes = encoded(&colours(), format);
-        let expected = image::load_from_memory(&bytes).expect("decodes").grayscale();
-        let grey = grayscale(&bytes).expect("is a picture");
-        assert_eq!(image::guess_format(&grey).expect("known"), ImageFormat::Png, "{format:?}");
-        assert_eq!(image::load_from_memory(&grey).expect("decodes"), expected, "{format:?}");
+        let colour = image::load_from_memory(&bytes).expect("decodes").to_rgba8();
+        let grey = grey_of(&bytes);
+        assert_eq!((grey.width(), grey.height()), (WIDTH, HEIGHT), "{format:?}");
+        let grey = grey.as_luma8().expect("grey, without transparency");
+        let differences = grey.pixels().zip(brightness(&colour));
+        let differences = differences.map(|(pixel, (expected, _))| (f64::from(pixel.0[0]) - expected).abs());
+        let (most, sum) = differences.fold((0.0_f64, 0.0), |(most, sum), one| (most.max(one), sum + one));
+        let average = sum / f64::from(WIDTH * HEIGHT);
+        assert!(most <= off && average <= on_average, "{format:?}: {most} at most, {average} on average");
     }
 }
 
 #[test]
-fn transparency_is_kept() {
+fn a_jpeg_of_grey_and_one_of_red_green_and_blue_are_decoded_too() {
+    let grey = DynamicImage::ImageLuma8(colours().to_luma8());
+    let bytes = encoded(&grey, ImageFormat::Jpeg);
+    assert_eq!(grey_of(&bytes), image::load_from_memory(&bytes).expect("decodes"));
+    // The transform flag of Adobe's segment at 0: the three components are red, green and blue.
+    let mut rgb = encoded(&colours(), ImageFormat::Jpeg);
+    rgb.splice(2..2, *b"\xff\xee\0\x0eAdobe\0\x64\0\0\0\0\0");
+    let colour = image::load_from_memory(&rgb).expect("decodes").to_rgba8();
+    let grey = grey_of(&rgb);
+    for (pixel, (expected, _)) in grey.as_luma8().expect("grey").pixels().zip(brightness(&colour)) {
+        assert!((f64::from(pixel.0[0]) - expected).abs() <= 0.51, "{pixel:?}, not {expected}");
+    }
+}
+
+#[test]
+fn transparency_is_kept_and_so_are_sixteen_bits() {
     let clear = DynamicImage::ImageRgba8(RgbaImage::from_pixel(3, 3, image::Rgba([9, 200, 30, 77])));
-    let grey = grayscale(&encoded(&clear, ImageFormat::Png)).expect("is a picture");
-    assert_eq!(image::load_from_memory(&grey).expect("decodes"), clear.grayscale());
+    let grey = grey_of(&encoded(&clear, ImageFormat::Png));
+    assert_eq!(grey.as_luma_alpha8().expect("kept").get_pixel(1, 1).0, [124, 77]);
+    let deep = image::ImageBuffer::from_pixel(3, 3, Rgb([65535_u16, 1000, 300]));
+    let grey = grey_of(&encoded(&DynamicImage::ImageRgb16(deep), ImageFormat::Png));
+    assert_eq!(grey.as_luma16().expect("kept").get_pixel(1, 1).0, [20216]);
+    let white = image::ImageBuffer::from_pixel(3, 3, image::Rgba([65535_u16; 4]));
+    let grey = grey_of(&encoded(&DynamicImage::ImageRgba16(white), ImageFormat::Png));
+    assert_eq!(grey.as_luma_alpha16().expect("kept").get_pixel(1, 1).0, [65535, 65535]);
 }
 
 #[test]
 fn an_animation_keeps_frames_delays_places_and_loop() {
     let grey = grayscale(&animation()).expect("is a GIF");
     let mut decoder = DecodeOptions::new().read_info(&grey[..]).expect("is a GIF");
-    assert_eq!(decoder.global_palette().expect("has one")[..9], [54, 54, 54, 182, 182, 182, 18, 18, 18]);
+    assert_eq!(decoder.global_palette().expect("has one")[..9], [76, 76, 76, 150, 150, 150, 29, 29, 29]);
     let first = decoder.read_next_frame().expect("decodes").expect("is there").clone();
     assert_eq!((first.delay, &first.buffer[..4]), (12, &[0, 1, 2, 0][..]));
     let second = decoder.read_next_frame().expect("decodes").expect("is there").clone();
