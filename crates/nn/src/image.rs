@@ -8,6 +8,10 @@ mod jpeg;
 mod linear;
 mod png;
 mod resize;
+mod taps;
+
+use crate::Kernel;
+pub(crate) use taps::Columns;
 
 /// Pixels of one side of a picture that may be asked for.
 const MAX_TARGET_SIDE: u32 = 8192;
@@ -153,8 +157,8 @@ pub fn load(bytes: &[u8], kind: Kind, width: u32, height: u32, pixel: Pixel) -> 
     }
     let picture = decode_kind(bytes, kind, Limits::default())?;
     Ok(match pixel {
-        Pixel::Rgb8 => resize::resize(picture, width, height)?,
-        Pixel::Bgr8 => swapped(resize::resize(picture, width, height)?),
+        Pixel::Rgb8 => resize::resize(picture, width, height, Kernel::detect()),
+        Pixel::Bgr8 => swapped(resize::resize(picture, width, height, Kernel::detect())),
         Pixel::Rgb32f => float_bytes(linear::resize(&picture, width, height)),
         Pixel::Bgr32f => float_bytes(swapped(linear::resize(&picture, width, height))),
     })

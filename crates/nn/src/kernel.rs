@@ -8,6 +8,7 @@
 mod avx2;
 mod scalar;
 
+use crate::image::Columns;
 use std::fmt;
 
 /// Output channels that one panel of packed weights holds.
@@ -211,6 +212,24 @@ impl Kernel {
             Version::Scalar => scalar::multiply_f32(rows, panel, to, out),
             #[cfg(target_arch = "x86_64")]
             Version::Avx2(avx2) => avx2.multiply_f32(rows, panel, to, out),
+        }
+    }
+
+    /// Lines of `sum.len()` bytes each, one a weight, multiplied and added up.
+    pub(crate) fn add_lines(self, lines: &[u8], weights: &[f32], sum: &mut [f32]) {
+        match self.0 {
+            Version::Scalar => scalar::add_lines(lines, weights, sum),
+            #[cfg(target_arch = "x86_64")]
+            Version::Avx2(avx2) => avx2.add_lines(lines, weights, sum),
+        }
+    }
+
+    /// A line of pixels scaled in width and rounded to bytes; `line` has one float more than its pixels.
+    pub(crate) fn scale_line(self, line: &[f32], columns: &Columns, out: &mut [u8]) {
+        match self.0 {
+            Version::Scalar => scalar::scale_line(line, columns, out),
+            #[cfg(target_arch = "x86_64")]
+            Version::Avx2(avx2) => avx2.scale_line(line, columns, out),
         }
     }
 

@@ -1,7 +1,7 @@
 //! Scaling in linear light, to floats. It goes line by line, so that the source is never held as floats.
 
 use super::Picture;
-use std::ops::Range;
+use super::taps::{Tap, filter};
 
 /// The exponent with which `stb_image` undoes the sRGB curve.
 const GAMMA: f32 = 2.2;
@@ -36,28 +36,6 @@ fn scale_line(source: &[f32], columns: &[Tap], target: &mut [f32]) {
             target.iter_mut().zip(pixel).for_each(|(sum, value)| *sum += weight * value);
         }
     }
-}
-
-/// The source positions of one target position, and their shares.
-#[derive(Debug)]
-struct Tap {
-    source: Range<usize>,
-    weights: Vec<f32>,
-}
-
-/// A triangle as wide as two target pixels, but never narrower than two source pixels.
-fn filter(source: u32, target: u32) -> Vec<Tap> {
-    let scale = f64::from(source) / f64::from(target);
-    let reach = scale.max(1.0);
-    let tap = |index: u32| {
-        let centre = (f64::from(index) + 0.5) * scale;
-        let start = (centre - reach).max(0.0) as usize;
-        let end = ((centre + reach).ceil() as usize).min(source as usize);
-        let share = |at: usize| (1.0 - ((at as f64 + 0.5 - centre) / reach).abs()).max(0.0);
-        let total: f64 = (start..end).map(share).sum();
-        Tap { source: start..end, weights: (start..end).map(|at| (share(at) / total) as f32).collect() }
-    };
-    (0..target).map(tap).collect()
 }
 
 #[cfg(test)]

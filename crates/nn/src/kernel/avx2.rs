@@ -3,6 +3,7 @@
 //! to arrays of just the vector's size.
 
 use super::{BytePanel, Clamp, Depthwise, FloatPanel, LANES, Panel, Requantise, Rows, Target, scalar};
+use crate::image::Columns;
 use std::arch::x86_64::*;
 
 /// Rows that are multiplied at once: 4 rows by 16 columns fill the registers without spilling.
@@ -72,6 +73,16 @@ impl Avx2 {
         unsafe { multiply_f32(rows, panel, to, out) }
     }
 
+    pub(super) fn add_lines(self, lines: &[u8], weights: &[f32], sum: &mut [f32]) {
+        // SAFETY: `self` proves that the processor has the features.
+        unsafe { add_lines(lines, weights, sum) }
+    }
+
+    pub(super) fn scale_line(self, line: &[f32], columns: &Columns, out: &mut [u8]) {
+        // SAFETY: `self` proves that the processor has the features.
+        unsafe { scale_line(line, columns, out) }
+    }
+
     pub(super) fn accumulate_f32(self, sum: &mut [f32], a: &[f32], b: &[f32]) {
         // SAFETY: `self` proves that the processor has the features.
         unsafe { accumulate_f32(sum, a, b) }
@@ -126,6 +137,37 @@ fn halves<T>(values: &[T; 16]) -> (&[T; 8], &[T; 8]) {
     let (low, rest) = values.split_first_chunk::<8>().unwrap_or_else(|| unreachable!("sixteen hold eight"));
     let high = rest.first_chunk::<8>().unwrap_or_else(|| unreachable!("eight are left"));
     (low, high)
+}
+
+// The plain loops, compiled for eight lanes.
+#[target_feature(enable = "avx2,fma")]
+fn add_lines(lines: &[u8], weights: &[f32], sum: &mut [f32]) {
+    scalar::add_lines(lines, weights, sum);
+}
+
+/// A pixel is one vector. The plain loop is not seen to be that, since of the fourth float nothing is kept.
+#[target_feature(enable = "avx2,fma")]
+fn scale_line(line: &[f32], columns: &Columns, out: &mut [u8]) {
+    let weights = columns.weights.chunks_exact(columns.shares.max(1));
+    for ((start, weights), out) in columns.starts.iter().zip(weights).zip(out.as_chunks_mut::<3>().0) {
+        let pixels = &line[start * 3..][..columns.shares * 3 + 1];
+        let mut sum = _mm_set1_ps(0.5);
+        for (pixel, weight) in pixels.windows(4).step_by(3).zip(weights) {
+            let pixel = pixel.first_chunk::<4>().unwrap_or_else(|| unreachable!("windows of four"));
+            sum = _mm_add_ps(sum, _mm_mul_ps(load_pixel(pixel), _mm_set1_ps(*weight)));
+        }
+        let words = _mm_cvttps_epi32(sum);
+        let bytes = _mm_packus_epi16(_mm_packus_epi32(words, words), words);
+        let [red, green, blue, _] = _mm_cvtsi128_si32(bytes).to_le_bytes();
+        *out = [red, green, blue];
+    }
+}
+
+#[inline]
+#[target_feature(enable = "avx2,fma")]
+fn load_pixel(values: &[f32; 4]) -> __m128 {
+    // SAFETY: the reference is to 16 readable bytes; the load needs no alignment.
+    unsafe { _mm_loadu_ps(values.as_ptr()) }
 }
 
 // Compiled with AVX2 the plain loop becomes sixteen lanes wide.

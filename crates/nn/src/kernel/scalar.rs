@@ -1,6 +1,7 @@
 //! The inner loops in plain Rust: the reference for the others, and what runs where there is nothing better.
 
 use super::{BytePanel, Clamp, Depthwise, FloatPanel, LANES, Panel, Requantise, Rows, Target, depthwise_lane};
+use crate::image::Columns;
 
 pub(super) fn widen(source: &[u8], zero: u8, target: &mut [i16]) {
     for (target, source) in target.iter_mut().zip(source) {
@@ -107,5 +108,49 @@ pub(super) fn multiply_f32(rows: Rows<'_, f32>, panel: FloatPanel<'_>, to: Clamp
 pub(super) fn accumulate_f32(sum: &mut [f32], a: &[f32], b: &[f32]) {
     for ((sum, a), b) in sum.iter_mut().zip(a).zip(b) {
         *sum += a * b;
+    }
+}
+
+/// Sums that are held in registers while the lines are walked through.
+const BLOCK: usize = 32;
+
+/// Multiplied, rounded, added, rounded: never fused, so that every version gives the same sum.
+#[inline(always)]
+pub(super) fn add_lines(lines: &[u8], weights: &[f32], sum: &mut [f32]) {
+    let line = sum.len();
+    let (blocks, rest) = sum.as_chunks_mut::<BLOCK>();
+    let first_of_rest = line - rest.len();
+    for (block, sum) in blocks.iter_mut().enumerate() {
+        *sum = [0.0; BLOCK];
+        for (bytes, weight) in lines.chunks_exact(line).zip(weights) {
+            let bytes = &bytes[block * BLOCK..][..BLOCK];
+            for lane in 0..BLOCK {
+                sum[lane] += f32::from(bytes[lane]) * weight;
+            }
+        }
+    }
+    rest.fill(0.0);
+    for (bytes, weight) in lines.chunks_exact(line).zip(weights) {
+        for (sum, byte) in rest.iter_mut().zip(&bytes[first_of_rest..]) {
+            *sum += f32::from(*byte) * weight;
+        }
+    }
+}
+
+/// Four floats a pixel are added, since that is one vector; the fourth is the next pixel's and is dropped.
+#[inline(always)]
+pub(super) fn scale_line(line: &[f32], columns: &Columns, out: &mut [u8]) {
+    let weights = columns.weights.chunks_exact(columns.shares.max(1));
+    for ((start, weights), out) in columns.starts.iter().zip(weights).zip(out.as_chunks_mut::<3>().0) {
+        let pixels = &line[start * 3..][..columns.shares * 3 + 1];
+        let mut sum = [0.5_f32; 4];
+        for (index, weight) in weights.iter().enumerate() {
+            let pixel = &pixels[index * 3..][..4];
+            for lane in 0..4 {
+                sum[lane] += pixel[lane] * weight;
+            }
+        }
+        // Shares sum to one, but for rounding; the cast cuts to 0..=255.
+        *out = [sum[0] as u8, sum[1] as u8, sum[2] as u8];
     }
 }
