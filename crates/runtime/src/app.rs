@@ -75,6 +75,11 @@ impl App {
         self.0.guests.iter().map(|guest| guest.counters.snapshot(&guest.app, &guest.name)).collect()
     }
 
+    /// Whether a request for this path, as it stands in the request line, goes to a guest; if not, to a file or nowhere.
+    pub fn runs_guest(&self, path: &str) -> bool {
+        path::normalise(path).is_ok_and(|path| self.0.router.leads_to_guest(&path))
+    }
+
     async fn dispatch(&self, trigger: &'static str, mut request: Request<Body>) -> Result<Response<Body>, Error> {
         let path = path::normalise(request.uri().path())?;
         match self.0.router.find(&path, request.method()) {

@@ -62,6 +62,12 @@ impl Router {
         }
     }
 
+    /// Whether a guest answers this path, for whichever method.
+    pub(crate) fn leads_to_guest(&self, path: &Path) -> bool {
+        let longest = self.0.iter().find(|entry| entry.takes(path));
+        longest.is_some_and(|entry| matches!(entry.target, Target::Guest(_)))
+    }
+
     pub(crate) fn find<'a>(&'a self, path: &'a Path, method: &Method) -> Found<'a> {
         let mut hits = self.0.iter().filter(|entry| entry.takes(path)).peekable();
         let Some(longest) = hits.peek().map(|entry| entry.path.clone()) else { return Found::Nothing };
@@ -177,6 +183,13 @@ mod tests {
         check(&Method::GET, "/", "\"/static/\"");
         check(&Method::GET, "/elsewhere", "Nothing");
         check(&Method::GET, "/apis", "Nothing");
+    }
+
+    #[test]
+    fn what_a_guest_answers_is_told_from_the_path_alone() {
+        let leads = |path: &str| router().leads_to_guest(&pillion_api::path::normalise(path).expect(path));
+        assert!(leads("/api/image/x") && leads("/api"));
+        assert!(!leads("/") && !leads("/elsewhere"));
     }
 
     #[test]

@@ -6,11 +6,12 @@ use crate::instance::Host;
 use crate::limiter::Budget;
 use crate::threads::GuestThreads;
 use crate::ticker::Ticker;
-use crate::{App, AppSpec, DaprHttp, Guest, Options, engine, kind, link, load};
+use crate::{App, AppSpec, DaprHttp, Guest, Options, engine, kind, link, load, threads};
 use bytes::Bytes;
 use pillion_api::{Error, Sidecar};
 use pillion_nn::Registry;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
+use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 use wasmtime::Engine;
 
@@ -49,6 +50,19 @@ pub(crate) struct Shared {
     pub(crate) budget: Arc<Budget>,
     pub(crate) process: Gate,
     pub(crate) options: Options,
+    edge: OnceLock<Handle>,
+}
+
+impl Shared {
+    /// The embedder's own runtime, where nothing waits for a guest: what a guest asks of the outside runs there.
+    pub(crate) fn edge(&self) -> Handle {
+        let current = Handle::current();
+        if threads::runs_guests() {
+            self.edge.get().cloned().unwrap_or(current)
+        } else {
+            self.edge.get_or_init(|| current).clone()
+        }
+    }
 }
 
 /// Loads guests and hosts apps. Cheap to clone.
@@ -79,6 +93,7 @@ impl Runtime {
             process: Gate::new(options.process_concurrency),
             engine,
             options,
+            edge: Handle::try_current().map_or_else(|_| OnceLock::new(), OnceLock::from),
         })))
     }
 
@@ -127,6 +142,12 @@ impl Runtime {
     /// Whatever about the specification can't work: a route to an unknown guest, a limit below what the guest declares.
     pub fn app(&self, spec: AppSpec, sidecar: Arc<dyn Sidecar>, dapr_http: DaprHttp) -> Result<App, Error> {
         App::new(&self.0, spec, sidecar, dapr_http)
+    }
+
+    /// The threads that run guests. A connection whose requests go to guests is best served there: its calls then need
+    /// no hand-over. What must never wait for a guest is served elsewhere.
+    pub fn guest_threads(&self) -> Handle {
+        self.0.threads.handle().clone()
     }
 
     /// The models of the process.

@@ -1,5 +1,7 @@
-//! The threads that run guests: a scheduler of their own, so that accept and answers never wait for a guest.
+//! The threads that run guests: a scheduler of their own, so that accept and static files never wait for a guest. A
+//! connection that asks for guests may live here too; its calls then run where they were read.
 
+use std::cell::Cell;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
@@ -11,6 +13,13 @@ use tokio::task::{JoinError, JoinHandle};
 const GLOBAL_QUEUE_INTERVAL: u32 = 2;
 const EVENT_INTERVAL: u32 = 3;
 
+thread_local!(static RUNS_GUESTS: Cell<bool> = const { Cell::new(false) });
+
+/// Whether the calling thread is one that runs guests.
+pub(crate) fn runs_guests() -> bool {
+    RUNS_GUESTS.with(Cell::get)
+}
+
 /// Owns the threads.
 #[derive(Debug)]
 pub(crate) struct GuestThreads(Option<Runtime>);
@@ -21,6 +30,7 @@ impl GuestThreads {
         let runtime = Builder::new_multi_thread()
             .worker_threads(threads.max(1))
             .thread_name_fn(move || format!("guest-{}", count.fetch_add(1, Ordering::Relaxed)))
+            .on_thread_start(|| RUNS_GUESTS.with(|runs| runs.set(true)))
             .global_queue_interval(GLOBAL_QUEUE_INTERVAL)
             .event_interval(EVENT_INTERVAL)
             .enable_all()

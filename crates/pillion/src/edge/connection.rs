@@ -11,7 +11,6 @@ use hyper::{
 };
 use std::{
     convert::Infallible,
-    future::poll_fn,
     io,
     pin::pin,
     sync::{Arc, Mutex, PoisonError, atomic::Ordering},
@@ -32,7 +31,11 @@ const MIN_BUFFER: usize = 16 * 1024;
 /// Headers of one request, as in hyper's own default.
 const MAX_HEADERS: usize = 100;
 
-/// Serves one client until it goes, is idle or too slow, or `stop` says so.
+/// What is read before it is known who answers: a request line, or HTTP/2's preface.
+const FIRST_READ: usize = 1024;
+
+/// Serves one client until it goes, is idle or too slow, or `stop` says so. The first request says where: a connection
+/// that asks for guests is moved to their threads, so that its calls need no hand-over.
 pub(super) async fn drive(
     mut stream: TcpStream,
     info: ConnectionInfo,
@@ -45,34 +48,65 @@ pub(super) async fn drive(
         _ = stop.wait_for(|stop| *stop) => return,
     };
     let Ok(Ok((first, is_h2))) = sniffed else { return };
+    let home = if is_h2 { None } else { path_of(&first).and_then(|path| port.service.home(path)) };
     let shared = Arc::new(Shared::default());
     let offers = Arc::new(Offers::default());
     let connection = Connection { port: port.clone(), info, shared: shared.clone(), offers };
     if is_h2 {
         let socket = Socket::http2(stream, first, &port.limits, shared);
-        drive_http2(socket, connection, stop).await;
-    } else {
+        return drive_http2(socket, connection, stop).await;
+    }
+    let serve = async move |stream| {
         let socket = Socket::http1(stream, first, opened, &port.limits, shared);
         drive_http1(socket, connection, stop).await;
+    };
+    match home {
+        None => serve(stream).await,
+        // Sockets and timers belong to the runtime that they were made on.
+        Some(home) => {
+            let Ok(stream) = stream.into_std() else { return };
+            let mut moved = JoinSet::new();
+            moved.spawn_on(
+                async move {
+                    if let Ok(stream) = TcpStream::from_std(stream) {
+                        serve(stream).await;
+                    }
+                },
+                &home,
+            );
+            if let Some(Err(error)) = moved.join_next().await
+                && error.is_panic()
+            {
+                tracing::error!(%error, "a connection's task panicked");
+            }
+        }
     }
+}
+
+/// The path of an HTTP/1 request line that is there as a whole, without its query.
+fn path_of(first: &[u8]) -> Option<&str> {
+    let (line, _) = first.split_at_checked(first.iter().position(|byte| *byte == b'\r')?)?;
+    let target = std::str::from_utf8(line).ok()?.split(' ').nth(1)?;
+    target.split('?').next().filter(|path| path.starts_with('/'))
 }
 
 /// Reads until it is clear whether the client begins as HTTP/2 does.
 async fn sniff(stream: &mut TcpStream) -> io::Result<(Vec<u8>, bool)> {
-    let mut first = vec![0; H2_PREFACE.len()];
+    let mut first = vec![0; FIRST_READ];
     let mut length = 0;
-    while length < first.len() {
+    loop {
         let count = stream.read(&mut first[length..]).await?;
         if count == 0 {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
         length += count;
-        if !H2_PREFACE.starts_with(&first[..length]) {
+        let seen = &first[..length];
+        if seen.starts_with(H2_PREFACE) || !H2_PREFACE.starts_with(seen) {
             break;
         }
     }
     first.truncate(length);
-    let is_h2 = first == H2_PREFACE;
+    let is_h2 = first.starts_with(H2_PREFACE);
     Ok((first, is_h2))
 }
 
@@ -92,7 +126,8 @@ async fn drive_http1(socket: Socket, connection: Connection, mut stop: watch::Re
     let mut stopping = false;
     let result = loop {
         tokio::select! {
-            result = poll_fn(|cx| driver.poll_without_shutdown(cx)) => break result,
+            // To its end, not `poll_without_shutdown`: that one forgets what was not yet written.
+            result = &mut driver => break result,
             // hyper doesn't look at the socket again by itself, and the idle time is counted there.
             () = shared.answered.notified() => {}
             _ = stop.wait_for(|stop| *stop), if !stopping => {
@@ -186,5 +221,20 @@ where
         let mut streams = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         while streams.try_join_next().is_some() {}
         streams.spawn(stream);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_path_is_read_from_a_whole_request_line_alone() {
+        let check = |first: &str, path: Option<&str>| assert_eq!(path_of(first.as_bytes()), path, "{first:?}");
+        check("GET /a/b?c=d HTTP/1.1\r\nHost: x\r\n", Some("/a/b"));
+        check("POST / HTTP/1.1\r", Some("/"));
+        check("GET /a/b", None);
+        check("GET http://x/a HTTP/1.1\r\n", None);
+        check("\r\n", None);
     }
 }

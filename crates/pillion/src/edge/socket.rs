@@ -242,8 +242,13 @@ impl Write for Socket {
         Pin::new(&mut self.get_mut().stream).poll_flush(cx)
     }
 
+    /// For HTTP/1 this is only the end of writing: [`Socket::close`] ends the connection, with what is still read of it.
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().stream).poll_shutdown(cx)
+        let this = self.get_mut();
+        if this.heads.is_some() {
+            return Pin::new(&mut this.stream).poll_flush(cx);
+        }
+        Pin::new(&mut this.stream).poll_shutdown(cx)
     }
 }
 

@@ -40,6 +40,11 @@ pub(crate) trait Service: Send + Sync + 'static {
     /// Answers one request. Dropped where the client goes away. The extensions hold a [`RequestId`], a
     /// [`ConnectionInfo`], the call's [`Span`], and the normal [`path::Path`] where the edge checks paths.
     async fn call(&self, request: Request<Body>) -> Response<Body>;
+
+    /// The runtime on which a connection is best served whose first request is for this path, if it is another one.
+    fn home(&self, _path: &str) -> Option<tokio::runtime::Handle> {
+        None
+    }
 }
 
 /// A service of a function.

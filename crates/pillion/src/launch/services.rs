@@ -4,15 +4,29 @@ use crate::{
     dapr_api::{self, ApiContext},
     edge::{Service, service_fn},
 };
-use pillion_api::{AppChannel, Sidecar};
+use async_trait::async_trait;
+use http::{Request, Response};
+use pillion_api::{AppChannel, Body, Sidecar};
+use pillion_runtime::App;
 use std::sync::Arc;
+use tokio::runtime::Handle;
 
-/// An app's own port: requests go to the app, and what fails is answered as an app answers it.
-pub(crate) fn app(channel: Arc<dyn AppChannel>) -> Arc<dyn Service> {
-    service_fn(move |request| {
-        let channel = channel.clone();
-        async move { channel.invoke(request).await.unwrap_or_else(|error| error.problem_response()) }
-    })
+/// The own port of an app made of guests: requests go to the app, and what fails is answered as an app answers it.
+pub(crate) struct WasmApp {
+    pub(crate) app: Arc<App>,
+    /// Where guests run.
+    pub(crate) guests: Handle,
+}
+
+#[async_trait]
+impl Service for WasmApp {
+    async fn call(&self, request: Request<Body>) -> Response<Body> {
+        self.app.invoke(request).await.unwrap_or_else(|error| error.problem_response())
+    }
+
+    fn home(&self, path: &str) -> Option<Handle> {
+        self.app.runs_guest(path).then(|| self.guests.clone())
+    }
 }
 
 /// A Dapr port.

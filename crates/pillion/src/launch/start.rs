@@ -4,7 +4,7 @@ use super::{
     native::{Exit, Native},
     plan::PlannedApp,
     ports::{AppPorts, Chosen, LOOPBACK},
-    services,
+    services::{self, WasmApp},
     signals::exit_now,
     traced::Traced,
 };
@@ -93,7 +93,8 @@ impl Start<'_> {
                 let limits = EdgeLimits { body_bytes: largest_request(&planned), ..EdgeLimits::app() };
                 let observe = self.observe(&app_id, PortKind::App);
                 // A Wasm app's port was bound with the others.
-                served = ports.app.map(|bound| serve(bound.listener, services::app(app), limits, observe));
+                let service = Arc::new(WasmApp { app, guests: self.runtime.guest_threads() });
+                served = ports.app.map(|bound| serve(bound.listener, service, limits, observe));
             }
             AppKind::Native => {
                 let native =
