@@ -49,6 +49,19 @@ impl Gate {
         }
     }
 
+    /// A place without a wait; over the bound where there is none.
+    pub(crate) fn enter_over(&self) -> Permit {
+        match Arc::clone(&self.permits).try_acquire_owned() {
+            Ok(permit) => self.permit(permit, false),
+            Err(_) => Permit { _permit: None, queued: false, since: Instant::now(), service_us: Arc::default() },
+        }
+    }
+
+    /// Whether nobody has a place but the one who asks.
+    pub(crate) fn has_one_inside(&self) -> bool {
+        self.permits.available_permits() + 1 >= self.places
+    }
+
     /// How long a newcomer would wait, by the average time that a place is held.
     fn expected_wait(&self) -> Duration {
         let ahead = self.waiting.load(Ordering::Relaxed) as u64 / self.places as u64;
@@ -56,7 +69,7 @@ impl Gate {
     }
 
     fn permit(&self, permit: OwnedSemaphorePermit, queued: bool) -> Permit {
-        Permit { _permit: permit, queued, since: Instant::now(), service_us: Arc::clone(&self.service_us) }
+        Permit { _permit: Some(permit), queued, since: Instant::now(), service_us: Arc::clone(&self.service_us) }
     }
 }
 
@@ -78,7 +91,7 @@ impl Drop for Waiting<'_> {
 /// A place, given back when dropped.
 #[derive(Debug)]
 pub(crate) struct Permit {
-    _permit: OwnedSemaphorePermit,
+    _permit: Option<OwnedSemaphorePermit>,
     /// Whether it had to be waited for.
     pub(crate) queued: bool,
     since: Instant,

@@ -58,13 +58,18 @@ impl Hosted {
         self.spec.guest.kind()
     }
 
-    /// Waits for a turn: first of the guest, then of the process, so that one guest's queue holds up no other's.
+    /// Waits for a turn: first of the guest, then of the process, so that one guest's queue holds up no other's. The only
+    /// call of a guest waits for no others: busy guests can't keep a rare one out.
     async fn admit(&self) -> Result<(Permit, Permit), Error> {
         let asked = Instant::now();
         let wait = self.limits().queue_wait;
         let guest = self.gate.enter(wait).await.map_err(|waited| self.overloaded(waited))?;
-        let left = wait.saturating_sub(asked.elapsed());
-        let process = self.shared.process.enter(left).await.map_err(|waited| self.overloaded(waited))?;
+        let process = if self.gate.has_one_inside() {
+            self.shared.process.enter_over()
+        } else {
+            let left = wait.saturating_sub(asked.elapsed());
+            self.shared.process.enter(left).await.map_err(|waited| self.overloaded(waited))?
+        };
         if guest.queued || process.queued {
             self.counters.waited(asked.elapsed());
         }

@@ -12,6 +12,10 @@ const ASYNC_STACK: usize = 2 << 20;
 const KEEP_RESIDENT: usize = 4 << 20;
 /// The same where the whole kept window must be cleared each time.
 const KEEP_RESIDENT_CLEARED: usize = 64 << 10;
+/// Memories that stay mapped while no instance uses them.
+const WARM_SLOTS: u32 = 64;
+/// The part of the memory budget that such memories may take: one in so many.
+const WARM_SHARE: u64 = 4;
 /// Memories, tables and core instances that a component has beside its main module.
 const CORE_INSTANCES_PER_INSTANCE: u32 = 8;
 /// Room of one table in the pool, in elements; `limits.tableElements` can't go past it.
@@ -34,6 +38,13 @@ pub(crate) enum Reset {
 }
 
 impl Reset {
+    fn name(self) -> &'static str {
+        match self {
+            Self::DirtyPages => "dirty pages are cleared in place",
+            Self::Window => "a window is cleared in place, the rest unmapped",
+        }
+    }
+
     /// A dirty page that was swapped out is not found by `PAGEMAP_SCAN`, and the next guest could read it. So it is
     /// used only where nothing can be swapped out.
     fn detect() -> Self {
@@ -50,8 +61,22 @@ fn swap_is_active(swaps: &Path) -> bool {
 /// An engine for core modules and components of WASI 0.2.
 pub(crate) fn engine(options: &Options) -> wasmtime::Result<Engine> {
     let reset = Reset::detect();
-    tracing::debug!(reset = ?reset, instances = options.max_instances, "engine: pooling allocator");
+    tracing::info!(
+        reset = reset.name(),
+        instances = options.max_instances,
+        kept = kept_resident(options),
+        "memories between two calls"
+    );
     Engine::new(&config(options, reset))
+}
+
+/// Bytes that memories keep mapped between two calls at most, over the whole process.
+pub(crate) fn kept_resident(options: &Options) -> u64 {
+    keep_resident(options, Reset::detect()) as u64 * u64::from(warm_slots(options))
+}
+
+fn warm_slots(options: &Options) -> u32 {
+    options.max_instances.clamp(1, WARM_SLOTS)
 }
 
 fn config(options: &Options, reset: Reset) -> Config {
@@ -94,7 +119,7 @@ fn pool(options: &Options, reset: Reset) -> PoolingAllocationConfig {
         .max_component_instance_size(4 << 20)
         .max_memory_size(POOL_MEMORY)
         .table_elements(POOL_TABLE_ELEMENTS)
-        .max_unused_warm_slots(instances.min(64))
+        .max_unused_warm_slots(warm_slots(options))
         .table_keep_resident(64 << 10)
         .async_stack_keep_resident(32 << 10)
         .linear_memory_keep_resident(keep_resident(options, reset));
@@ -104,9 +129,9 @@ fn pool(options: &Options, reset: Reset) -> PoolingAllocationConfig {
     pool
 }
 
-/// What all slots keep together stays under the memory budget.
+/// What all slots keep together is a share of the memory budget.
 fn keep_resident(options: &Options, reset: Reset) -> usize {
-    let share = options.memory_budget / u64::from(options.max_instances.max(1));
+    let share = options.memory_budget / WARM_SHARE / u64::from(warm_slots(options));
     let most = if reset == Reset::DirtyPages { KEEP_RESIDENT } else { KEEP_RESIDENT_CLEARED };
     most.min(usize::try_from(share).unwrap_or(most))
 }
@@ -126,6 +151,51 @@ mod tests {
         check("Filename\tType\tSize\tUsed\tPriority\n", false);
         check("Filename\tType\tSize\tUsed\tPriority\n/dev/zram0 partition 1 0 100\n", true);
         assert!(swap_is_active(&folder.path().join("missing")));
+    }
+
+    /// Writes to every second page, and answers how many bytes of all pages were not zero before.
+    const SECRETS: &str = r#"(module
+        (memory 200)
+        (data (i32.const 1048576) "initial")
+        (func (export "run") (result i32) (local $at i32) (local $seen i32)
+            (loop $next
+                (if (i32.ne (i32.load8_u (local.get $at)) (i32.const 0))
+                    (then (local.set $seen (i32.add (local.get $seen) (i32.const 1)))))
+                (i32.store8 (local.get $at) (i32.const 0x5e))
+                (local.set $at (i32.add (local.get $at) (i32.const 8192)))
+                (br_if $next (i32.lt_u (local.get $at) (i32.const 13107200))))
+            local.get $seen))"#;
+
+    /// One `initial` lies on such a page; every other byte must be zero, however many pages were dirty.
+    #[test]
+    #[allow(clippy::disallowed_methods)]
+    fn the_next_instance_sees_nothing_of_the_last_ones_memory() {
+        let mut resets = vec![Reset::Window];
+        if PoolingAllocationConfig::is_pagemap_scan_available() {
+            resets.push(Reset::DirtyPages);
+        }
+        // One slot, so that every instance gets the memory of the one before.
+        let options = Options { max_instances: 1, ..Options::default() };
+        for reset in resets {
+            let mut config = config(&options, reset);
+            config.epoch_interruption(false);
+            let engine = Engine::new(&config).expect("an engine");
+            let module = wasmtime::Module::new(&engine, SECRETS).expect("a module");
+            for round in 0..5 {
+                let mut store = wasmtime::Store::new(&engine, ());
+                let instance = wasmtime::Instance::new(&mut store, &module, &[]).expect("an instance");
+                let run = instance.get_typed_func::<(), i32>(&mut store, "run").expect("exported");
+                assert_eq!(run.call(&mut store, ()).expect("no trap"), 1, "{reset:?}, round {round}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_kept_is_a_share_of_the_budget() {
+        for (instances, budget) in [(1, 64 << 20), (256, 1 << 30), (10_000, 256 << 20)] {
+            let options = Options { max_instances: instances, memory_budget: budget, ..Options::default() };
+            assert!(kept_resident(&options) <= budget / WARM_SHARE, "{instances} {budget}");
+        }
     }
 
     #[test]

@@ -16,7 +16,7 @@ pub struct Options {
     pub max_instances: u32,
     /// Bytes of guest memory over all instances. Past it a call is answered 503.
     pub memory_budget: u64,
-    /// Calls at the same time over all guests.
+    /// Calls at the same time over all guests; one of each guest may come on top.
     pub process_concurrency: usize,
     /// Inferences and picture decodings at the same time.
     pub inference_threads: usize,
@@ -33,7 +33,8 @@ impl Default for Options {
             cache_dir: None,
             cache_bytes: 1 << 30,
             guest_threads: cores,
-            max_instances: 256,
+            // More than calls at once: a guest's only call gets in when all places are taken.
+            max_instances: 320,
             memory_budget: 1 << 30,
             process_concurrency: 256,
             inference_threads: cores,

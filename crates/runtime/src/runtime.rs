@@ -89,7 +89,8 @@ impl Runtime {
             cache,
             models: Registry::new(options.models),
             inference: Arc::new(Semaphore::new(options.inference_threads.max(1))),
-            budget: Budget::new(options.memory_budget),
+            // What idle memories keep is taken from what live ones may have.
+            budget: Budget::new(options.memory_budget - engine::kept_resident(&options)),
             process: Gate::new(options.process_concurrency),
             engine,
             options,

@@ -69,6 +69,29 @@ async fn a_good_guest_is_answered_within_100_ms_beside_spinning_ones() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn busy_guests_that_hold_every_place_keep_no_rare_one_out() {
+    let runtime = Runtime::new(Options { process_concurrency: 4, ..Options::default() }).expect("a runtime");
+    let wait = Duration::from_millis(200);
+    let limits = Limits { timeout: Duration::from_secs(3), queue_wait: wait, ..Limits::default() };
+    let busy = app(&runtime, guest(&runtime, SPIN), limits.clone());
+    let rare = app(&runtime, guest(&runtime, NOTHING), limits);
+    let calls: Vec<_> = (0..8)
+        .map(|_| {
+            let busy = busy.clone();
+            tokio::spawn(async move { post(&busy, "").await.expect_err("it spins").code() })
+        })
+        .collect();
+    while busy.stats()[0].in_flight < 8 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(post(&rare, "").await.expect("a place").0, StatusCode::OK);
+    for call in calls {
+        let code = call.await.expect("no panic");
+        assert!(matches!(code, Code::GuestTimeout | Code::Overloaded), "{code:?}");
+    }
+}
+
 #[tokio::test]
 async fn a_client_that_goes_away_takes_its_guest_with_it() {
     let runtime = runtime();
