@@ -101,6 +101,7 @@ pub(crate) const GUESTS: &[Guest] = &[
     test("echo-command", "guests/echo-command", Kind::Command),
     test("http-call", "guests/http-call", PROXY),
     test("http-echo", "guests/http-echo", REACTOR),
+    test("http-hello", "guests/http-hello", PROXY),
     test("tf-first", "guests/tf-first", Kind::Bindgen),
     test("tf-second", "guests/tf-second", Kind::Bindgen),
 ];

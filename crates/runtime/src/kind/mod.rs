@@ -22,8 +22,8 @@ pub(crate) async fn call(
     let (parts, incoming) = request.into_parts();
     let guest = call.hosted.spec.guest.clone();
     match (&guest.0.program, incoming) {
-        (Program::Http(pre), Incoming::Streaming(body)) => {
-            http::call(call, pre.clone(), Request::from_parts(parts, body), permits).await
+        (Program::Http(_), Incoming::Streaming(body)) => {
+            http::call(call, Request::from_parts(parts, body), permits).await
         }
         (Program::Core(pre), Incoming::Whole(body)) => {
             command::call(&call, command::Entry::Core(pre), Request::from_parts(parts, body)).await
