@@ -168,11 +168,11 @@ impl Inbox {
 }
 
 impl QuickView<'_> {
-    /// The number of the stock stream behind an input stream, if it was handed over; a quick one's has none.
+    /// The stock stream behind an input stream, unless that is quick. Borrowed: a poll of an own stream would end it.
     pub(super) fn stock_reader(&self, stream: &Resource<DynInputStream>) -> Option<Resource<DynInputStream>> {
         match &self.0.quick.inbox.reader {
-            _ if !is_quick(stream) => Some(Resource::new_own(stream.rep())),
-            Reader::Stock { stream, .. } => Some(Resource::new_own(stream.rep())),
+            _ if !is_quick(stream) => Some(Resource::new_borrow(stream.rep())),
+            Reader::Stock { stream, .. } => Some(Resource::new_borrow(stream.rep())),
             _ => None,
         }
     }
@@ -187,7 +187,7 @@ impl QuickView<'_> {
         let stream = self.table().push(stream)?;
         let number = stream.rep();
         self.quick().inbox.reader = Reader::Stock { stream, body: Box::new(body) };
-        Ok(Resource::new_own(number))
+        Ok(Resource::new_borrow(number))
     }
 
     pub(super) fn read_quick(&mut self, size: u64) -> StreamResult<Bytes> {

@@ -98,11 +98,11 @@ impl QuickView<'_> {
         limit.min(MAX_QUICK_BODY)
     }
 
-    /// The stock stream behind an output stream, if the stock implementation has it.
+    /// The stock stream behind an output stream, unless that is quick. Borrowed: a poll of an own stream would end it.
     pub(super) fn stock_writer(&self, stream: &Resource<DynOutputStream>) -> Option<Resource<DynOutputStream>> {
         match &self.0.quick.outbox.writer {
-            _ if !is_quick(stream) => Some(Resource::new_own(stream.rep())),
-            Writer::Stock(stream) => Some(Resource::new_own(stream.rep())),
+            _ if !is_quick(stream) => Some(Resource::new_borrow(stream.rep())),
+            Writer::Stock(stream) => Some(Resource::new_borrow(stream.rep())),
             _ => None,
         }
     }
