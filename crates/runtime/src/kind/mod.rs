@@ -13,7 +13,8 @@ use ::http::{Request, Response};
 use pillion_api::{Body, Code, Error, body};
 use std::sync::Arc;
 
-/// Calls a guest on the thread that this runs on. The permits are given back when the instance is gone.
+/// Calls a guest on the thread that this runs on. The permits are given back when the instance is gone. Each kind's work
+/// is on the heap: it is thousands of bytes, and this future is moved several times on its way to the guest's thread.
 pub(crate) async fn call(
     call: Arc<Call>,
     request: Request<Incoming>,
@@ -26,12 +27,12 @@ pub(crate) async fn call(
             http::call(call, Request::from_parts(parts, body), permits).await
         }
         (Program::Core(pre), Incoming::Whole(body)) => {
-            command::call(&call, command::Entry::Core(pre), Request::from_parts(parts, body)).await
+            Box::pin(command::call(&call, command::Entry::Core(pre), Request::from_parts(parts, body))).await
         }
         (Program::Command(pre), Incoming::Whole(body)) => {
-            command::call(&call, command::Entry::Component(pre), Request::from_parts(parts, body)).await
+            Box::pin(command::call(&call, command::Entry::Component(pre), Request::from_parts(parts, body))).await
         }
-        (Program::Bindgen(pre), Incoming::Whole(body)) => bindgen::call(&call, pre, body).await,
+        (Program::Bindgen(pre), Incoming::Whole(body)) => Box::pin(bindgen::call(&call, pre, body)).await,
         _ => Err(Error::new(Code::Internal, "the body of this request is not as this kind of guest takes it")),
     }
 }
