@@ -1,5 +1,5 @@
 //! wasi:http of 0.2 for small answers: what a handler of requests does in the common case, without channels, tasks and
-//! tables. Whatever polls, streams, grows or calls out is handed over to the stock implementation and goes on there.
+//! tables. Whatever waits, streams or grows is handed over to the stock implementation and goes on there.
 //!
 //! Resources of this way have numbers from [`QUICK`] up; all others belong to the stock implementation's table, and
 //! calls with them go there. A call has one request, one response and one body each way on this way; a second of any of

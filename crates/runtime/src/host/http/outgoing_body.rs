@@ -1,12 +1,13 @@
-//! The body of the answer: collected while it is small, handed over to the stock stream once it is polled, spliced or
-//! large, or once its guest waits.
+//! The body of the answer: collected while it is small, handed over to the stock stream once it is large, or once its
+//! guest waits.
 
 use super::{MAX_QUICK_BODY, QUICK, QuickView, gone, is_quick};
 use bytes::{Bytes, BytesMut};
 use http::HeaderMap;
 use wasmtime::Result;
 use wasmtime::component::{Resource, ResourceTableError};
-use wasmtime_wasi::p2::{DynOutputStream, StreamError, StreamResult};
+use wasmtime_wasi::p2::bindings::io::streams::HostOutputStream;
+use wasmtime_wasi::p2::{DynOutputStream, DynPollable, OutputStream, Pollable, StreamError, StreamResult};
 use wasmtime_wasi_http::p2::bindings::http::types::{self, ErrorCode, Trailers};
 use wasmtime_wasi_http::p2::body::{HostOutgoingBody, HyperOutgoingBody, StreamContext};
 use wasmtime_wasi_http::p2::{
@@ -45,6 +46,8 @@ enum Writer {
     #[default]
     Untaken,
     Quick,
+    /// Quick, and polled: the table has a stand-in that is always ready, and whose place the stock stream would take.
+    Watched(Resource<DynOutputStream>),
     Stock(Resource<DynOutputStream>),
     Dropped,
 }
@@ -87,7 +90,7 @@ impl Outbox {
     }
 
     fn has_writer(&self) -> bool {
-        matches!(self.writer, Writer::Quick | Writer::Stock(_))
+        matches!(self.writer, Writer::Quick | Writer::Watched(_) | Writer::Stock(_))
     }
 }
 
@@ -134,9 +137,14 @@ impl QuickView<'_> {
                 // It counts against the promise once more, for the stock count begins here; the guest knows already.
                 let _ = stream.write(outbox.bytes.split().freeze());
             }
-            if matches!(outbox.writer, Writer::Quick) {
-                outbox.writer = Writer::Stock(table.push(stream)?);
-            }
+            outbox.writer = match std::mem::replace(&mut outbox.writer, Writer::Dropped) {
+                Writer::Quick => Writer::Stock(table.push(stream)?),
+                Writer::Watched(stand_in) => {
+                    *table.get_mut(&stand_in)? = stream;
+                    Writer::Stock(stand_in)
+                }
+                other => other,
+            };
         }
         quick.outbox.state = State::Stock(Some(Box::new(body)));
         quick.stream(frames);
@@ -167,10 +175,28 @@ impl QuickView<'_> {
         }
     }
 
+    /// A poll of an output stream. A quick one is always ready, and stays quick.
+    pub(super) fn watch_writer(&mut self, stream: &Resource<DynOutputStream>) -> Result<Resource<DynPollable>> {
+        if let Some(stream) = self.stock_writer(stream) {
+            return HostOutputStream::subscribe(self.table(), stream);
+        }
+        let (quick, table, _) = self.0.http_parts();
+        if matches!(quick.outbox.writer, Writer::Quick) {
+            let stand_in: DynOutputStream = Box::new(StandIn);
+            quick.outbox.writer = Writer::Watched(table.push(stand_in)?);
+        }
+        match &quick.outbox.writer {
+            Writer::Watched(stand_in) => {
+                HostOutputStream::subscribe(table, Resource::<DynOutputStream>::new_borrow(stand_in.rep()))
+            }
+            _ => Err(gone()),
+        }
+    }
+
     /// The guest dropped a quick output stream.
     pub(super) fn drop_writer(&mut self) -> Result<Option<DynOutputStream>> {
         match std::mem::replace(&mut self.quick().outbox.writer, Writer::Dropped) {
-            Writer::Stock(stream) => Ok(Some(self.table().delete(stream)?)),
+            Writer::Stock(stream) | Writer::Watched(stream) => Ok(Some(self.table().delete(stream)?)),
             _ => Ok(None),
         }
     }
@@ -189,6 +215,29 @@ impl QuickView<'_> {
             outbox.state = State::Stock(None);
         }
         Ok(before)
+    }
+}
+
+/// Stands in the table for a quick stream, for polls alone: what is written goes to the quick one.
+struct StandIn;
+
+#[wasmtime_wasi::async_trait]
+impl Pollable for StandIn {
+    async fn ready(&mut self) {}
+}
+
+#[wasmtime_wasi::async_trait]
+impl OutputStream for StandIn {
+    fn write(&mut self, _: Bytes) -> StreamResult<()> {
+        Err(StreamError::Closed)
+    }
+
+    fn flush(&mut self) -> StreamResult<()> {
+        Err(StreamError::Closed)
+    }
+
+    fn check_write(&mut self) -> StreamResult<usize> {
+        Err(StreamError::Closed)
     }
 }
 

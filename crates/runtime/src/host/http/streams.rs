@@ -2,6 +2,7 @@
 
 use super::{HasQuick, QuickView, is_quick};
 use crate::instance::Host;
+use futures_util::FutureExt;
 use wasmtime::Result;
 use wasmtime::component::{Linker, Resource};
 use wasmtime_wasi::p2::bindings::io::poll;
@@ -18,8 +19,13 @@ pub(super) fn add_to_linker(linker: &mut Linker<Host>) -> Result<()> {
 
 impl poll::Host for QuickView<'_> {
     async fn poll(&mut self, pollables: Vec<Resource<DynPollable>>) -> Result<Vec<u32>> {
+        // What is ready at once is no wait: the answer may still become whole.
+        let again = pollables.iter().map(|pollable| Resource::new_borrow(pollable.rep())).collect();
+        if let Some(ready) = self.table().poll(pollables).now_or_never() {
+            return ready;
+        }
         self.hand_over();
-        self.table().poll(pollables).await
+        self.table().poll(again).await
     }
 }
 
@@ -29,8 +35,11 @@ impl poll::HostPollable for QuickView<'_> {
     }
 
     async fn block(&mut self, pollable: Resource<DynPollable>) -> Result<()> {
-        self.hand_over();
-        self.table().block(pollable).await
+        if !self.table().ready(Resource::new_borrow(pollable.rep())).await? {
+            self.hand_over();
+            self.table().block(pollable).await?;
+        }
+        Ok(())
     }
 
     fn drop(&mut self, pollable: Resource<DynPollable>) -> Result<()> {
@@ -95,6 +104,25 @@ impl HostInputStream for QuickView<'_> {
     }
 }
 
+impl QuickView<'_> {
+    /// Moves what comes next of the request's body into the answer's, which may be too much for the quick way.
+    async fn splice_quick(&mut self, to: &Resource<DynOutputStream>, size: u64) -> StreamResult<u64> {
+        let size = size.min(self.check_quick()?);
+        if size == 0 {
+            return Ok(0);
+        }
+        let bytes = self.blocking_read_quick(size).await?;
+        let length = bytes.len() as u64;
+        if self.stock_writer(to).is_none() && self.has_room(bytes.len()) {
+            self.write_quick(to, &bytes)?;
+        } else {
+            let to = self.make_stock_writer(to).map_err(StreamError::Trap)?;
+            self.table().get_mut(&to)?.blocking_write_and_flush(bytes).await?;
+        }
+        Ok(length)
+    }
+}
+
 impl HostOutputStream for QuickView<'_> {
     fn check_write(&mut self, stream: Resource<DynOutputStream>) -> StreamResult<u64> {
         match self.stock_writer(&stream) {
@@ -155,8 +183,7 @@ impl HostOutputStream for QuickView<'_> {
     }
 
     fn subscribe(&mut self, stream: Resource<DynOutputStream>) -> Result<Resource<DynPollable>> {
-        let stream = self.make_stock_writer(&stream)?;
-        HostOutputStream::subscribe(self.table(), stream)
+        self.watch_writer(&stream)
     }
 
     fn splice(
@@ -176,6 +203,9 @@ impl HostOutputStream for QuickView<'_> {
         from: Resource<DynInputStream>,
         size: u64,
     ) -> StreamResult<u64> {
+        if self.stock_writer(&to).is_none() && self.stock_reader(&from).is_none() {
+            return self.splice_quick(&to, size).await;
+        }
         let to = self.make_stock_writer(&to).map_err(StreamError::Trap)?;
         let from = self.make_stock_reader(&from).map_err(StreamError::Trap)?;
         self.table().blocking_splice(to, from, size).await
