@@ -1,6 +1,5 @@
 //! What a call of an http guest costs in process: `calls GUEST.wasm COUNT [stock] [PATH]` prints processor time and
 //! allocations a call. Under `valgrind --tool=callgrind` with two counts, the difference is the instructions of a call.
-#![allow(clippy::disallowed_macros)]
 
 use async_trait::async_trait;
 use http::{Request, Response};
