@@ -260,10 +260,13 @@ async fn bad_ends_are_alike() {
 #[tokio::test]
 async fn a_finished_answer_outlives_a_trap() {
     let ways = cases();
-    let request = Request::get("/trap-finished").body(body::empty()).expect("a request");
-    let seen = see(&ways.quick, request).await.expect("an answer");
-    assert_eq!((&seen.body[..], seen.broken), (&b"a whole body"[..], None));
-    assert_eq!(ways.quick.stats()[0].errors["PILLION_GUEST_TRAP"], 1);
+    for _ in 0..20 {
+        let request = Request::get("/trap-finished").body(body::empty()).expect("a request");
+        let seen = see(&ways.quick, request).await.expect("an answer");
+        assert_eq!((&seen.body[..], seen.broken), (&b"a whole body"[..], None));
+    }
+    // One that streamed may be read to its end before its guest traps; the others are counted.
+    assert!(ways.quick.stats()[0].errors.contains_key("PILLION_GUEST_TRAP"));
 }
 
 /// A guest that was running for a tick streams: a busy machine makes one of any, so it has several tries.

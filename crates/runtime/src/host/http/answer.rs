@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use http::{HeaderMap, Response};
 use pillion_api::Error;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use wasmtime_wasi_http::p2::bindings::http::types::ErrorCode;
 use wasmtime_wasi_http::p2::body::HyperOutgoingBody;
@@ -32,6 +33,7 @@ pub(crate) struct Whole {
 pub(crate) struct Exchange {
     answer: Mutex<Option<Answer>>,
     verdict: Mutex<Option<Error>>,
+    finished: AtomicBool,
 }
 
 impl Exchange {
@@ -42,6 +44,16 @@ impl Exchange {
     /// The answer, once.
     pub(crate) fn take(&self) -> Option<Answer> {
         lock(&self.answer).take()
+    }
+
+    /// The guest said that the streaming answer is whole. To be called before the last frame can be seen.
+    pub(super) fn finish(&self) {
+        self.finished.store(true, Ordering::Release);
+    }
+
+    /// Whether the answer is whole, so that whatever becomes of the guest is none of the client's business.
+    pub(crate) fn is_finished(&self) -> bool {
+        self.finished.load(Ordering::Acquire)
     }
 
     /// What the guest's end was, set before its store is dropped: a body whose guest is gone looks like one that ended

@@ -1,7 +1,8 @@
 //! The body of the answer: collected while it is small, handed over to the stock stream once it is large, or once its
 //! guest waits.
 
-use super::{MAX_QUICK_BODY, QUICK, QuickView, gone, is_quick};
+use super::response::Made;
+use super::{Exchange, MAX_QUICK_BODY, QUICK, QuickView, gone, is_quick};
 use bytes::{Bytes, BytesMut};
 use http::HeaderMap;
 use wasmtime::Result;
@@ -193,6 +194,12 @@ impl QuickView<'_> {
         }
     }
 
+    /// The quick response, whether it was dropped, and where its answer went: it was set if it is gone and not dropped.
+    fn answered_by(&self) -> (&Made, bool, Option<&Exchange>) {
+        let quick = &self.0.quick;
+        (&quick.made, quick.outbox.closed, quick.exchange.as_deref())
+    }
+
     /// The guest dropped a quick output stream.
     pub(super) fn drop_writer(&mut self) -> Result<Option<DynOutputStream>> {
         match std::mem::replace(&mut self.quick().outbox.writer, Writer::Dropped) {
@@ -271,7 +278,12 @@ impl types::HostOutgoingBody for QuickView<'_> {
             return Ok(self.table().delete(body)?.finish(trailers)?);
         }
         match self.end_body(State::Finished).map_err(HttpError::trap)? {
-            State::Stock(Some(body)) => Ok(body.finish(trailers)?),
+            State::Stock(Some(body)) => {
+                if let (Made::Gone, false, Some(exchange)) = self.answered_by() {
+                    exchange.finish();
+                }
+                Ok(body.finish(trailers)?)
+            }
             _ => {
                 let outbox = &mut self.quick().outbox;
                 if outbox.expected.is_some_and(|expected| expected != outbox.written) {

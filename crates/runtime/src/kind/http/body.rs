@@ -22,7 +22,7 @@ pub(super) fn of_whole(call: &Arc<Call>, whole: Whole, failure: Option<Error>) -
     // What was finished is the client's, whatever became of the guest; the rest breaks off where the guest did.
     let error = match failure {
         Some(error) if whole.finished => {
-            broken(call, &error);
+            failed_late(call, &error);
             None
         }
         Some(error) => Some(error),
@@ -45,6 +45,13 @@ fn broken(call: &Call, error: &Error) {
     let (app, guest, request_id) = call.names();
     call.hosted.counters.failed(error.code());
     tracing::warn!(app, guest, request_id, code = error.code().name(), "the response is broken off: {error}");
+}
+
+/// Counts and logs a failure that the client doesn't see: its answer was whole.
+fn failed_late(call: &Call, error: &Error) {
+    let (app, guest, request_id) = call.names();
+    call.hosted.counters.failed(error.code());
+    tracing::warn!(app, guest, request_id, code = error.code().name(), "failed after its answer: {error}");
 }
 
 fn aborted(call: &Call, error: &WasiError) -> Error {
@@ -116,6 +123,10 @@ impl GuestBody {
     fn end(&mut self) -> Option<Result<Frame<Bytes>, Error>> {
         self.inner = None;
         match self.exchange.verdict() {
+            Some(error) if self.exchange.is_finished() => {
+                failed_late(&self.call, &error);
+                None
+            }
             Some(error) => Some(Err(self.broken(error))),
             None => {
                 // What the guest does after its answer is its own time, up to its deadline.
