@@ -3,37 +3,125 @@
 use crate::GuestSpec;
 use crate::call::Call;
 use crate::host::Sessions;
+use crate::host::http::{Quick, QuickView};
 use crate::limiter::Limiter;
 use crate::outgoing::Hooks;
 use crate::output::{Lines, Stream};
 use crate::ticker::Running;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Instant;
+use wasmtime::component::ResourceTable;
 use wasmtime::{Store, UpdateDeadline};
 use wasmtime_wasi::p1::WasiP1Ctx;
-use wasmtime_wasi::{FsPerms, WasiCtxBuilder, WasiCtxView, WasiView};
+use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 /// What an instance has on the host's side.
 pub(crate) struct Host {
-    pub(crate) wasi: WasiP1Ctx,
+    wasi: Wasi,
     http: WasiHttpCtx,
     hooks: Hooks,
+    pub(crate) quick: Quick,
     pub(crate) limiter: Limiter,
     pub(crate) sessions: Sessions,
     pub(crate) call: Arc<Call>,
     _running: Running,
 }
 
+/// WASI of an instance.
+pub(crate) enum Wasi {
+    /// Made before the call: a program reads its arguments and writes its output for sure.
+    Program(Box<WasiP1Ctx>),
+    /// Made at the first use: most handlers of requests never look at it, and it takes longer than a small answer.
+    Handler(Box<Handler>),
+}
+
+/// WASI of a handler.
+#[derive(Default)]
+pub(crate) struct Handler {
+    table: ResourceTable,
+    ctx: Option<WasiCtx>,
+    stderr: Option<Stream<Lines>>,
+}
+
+impl Handler {
+    /// # Errors
+    /// A directory that can't be opened.
+    fn make(&mut self, call: &Arc<Call>) -> wasmtime::Result<&mut WasiCtx> {
+        let stderr = Stream::new(Lines::new(call, "stderr"));
+        let mut wasi = wasi(call, &stderr)?;
+        self.stderr = Some(stderr);
+        Ok(self.ctx.insert(wasi.stdout(Stream::new(Lines::new(call, "stdout"))).build()))
+    }
+}
+
+impl Wasi {
+    /// # Errors
+    /// A directory that can't be opened: directories are opened before the guest starts, so that none fails later.
+    pub(crate) fn handler(call: &Arc<Call>) -> wasmtime::Result<Self> {
+        let mut handler = Box::<Handler>::default();
+        if !call.hosted.spec.preopens.is_empty() {
+            handler.make(call)?;
+        }
+        Ok(Self::Handler(handler))
+    }
+
+    fn table(&mut self) -> &mut ResourceTable {
+        match self {
+            Self::Program(program) => program.ctx().table,
+            Self::Handler(handler) => &mut handler.table,
+        }
+    }
+}
+
+impl Host {
+    /// WASI of preview 1.
+    pub(crate) fn program(&mut self) -> &mut WasiP1Ctx {
+        match &mut self.wasi {
+            Wasi::Program(program) => program,
+            Wasi::Handler(_) => unreachable!("a core module is called with the WASI of a program"),
+        }
+    }
+
+    /// The resources of the stock implementations.
+    pub(crate) fn table(&mut self) -> &mut ResourceTable {
+        self.wasi.table()
+    }
+
+    /// What the quick way of wasi:http works with.
+    pub(crate) fn http_parts(&mut self) -> (&mut Quick, &mut ResourceTable, &mut Hooks) {
+        (&mut self.quick, self.wasi.table(), &mut self.hooks)
+    }
+
+    /// Ends the guest's log; the last line that said something on stderr.
+    pub(crate) fn last_line(&mut self) -> String {
+        match &self.wasi {
+            Wasi::Handler(handler) => handler.stderr.as_ref().map(|stderr| stderr.sink().finish()).unwrap_or_default(),
+            Wasi::Program(_) => String::new(),
+        }
+    }
+}
+
 impl WasiView for Host {
     fn ctx(&mut self) -> WasiCtxView<'_> {
-        self.wasi.ctx()
+        match &mut self.wasi {
+            Wasi::Program(program) => program.ctx(),
+            Wasi::Handler(handler) => {
+                if handler.ctx.is_none() {
+                    // Only a directory can't be had, and a guest that has some has its WASI from the start.
+                    handler.make(&self.call).expect("no directory to open");
+                }
+                let ctx = handler.ctx.as_mut().expect("made above");
+                WasiCtxView { ctx, table: &mut handler.table }
+            }
+        }
     }
 }
 
 impl WasiHttpView for Host {
     fn http(&mut self) -> WasiHttpCtxView<'_> {
-        WasiHttpCtxView { hooks: &mut self.hooks, table: self.wasi.ctx().table, ctx: &mut self.http }
+        WasiHttpCtxView { hooks: &mut self.hooks, table: self.wasi.table(), ctx: &mut self.http }
     }
 }
 
@@ -72,17 +160,23 @@ pub(crate) fn granted(spec: &GuestSpec) -> wasmtime::Result<WasiCtxBuilder> {
     Ok(wasi)
 }
 
+/// A store for one call of a program.
+pub(crate) fn store(call: &Arc<Call>, wasi: WasiP1Ctx) -> Store<Host> {
+    store_of(call, Wasi::Program(Box::new(wasi)))
+}
+
 /// A store for one call.
 #[allow(clippy::disallowed_methods)]
-pub(crate) fn store(call: &Arc<Call>, mut wasi: WasiP1Ctx) -> Store<Host> {
+pub(crate) fn store_of(call: &Arc<Call>, mut wasi: Wasi) -> Store<Host> {
     let (shared, limits) = (&call.hosted.shared, call.hosted.limits());
     let mut http = WasiHttpCtx::new();
     http.set_field_size_limit(limits.fields);
-    wasi.ctx().table.set_max_capacity(limits.resources);
+    wasi.table().set_max_capacity(limits.resources);
     let host = Host {
         wasi,
         http,
         hooks: Hooks(Arc::clone(call)),
+        quick: Quick::default(),
         limiter: Limiter::new(limits, Arc::clone(&shared.budget)),
         sessions: Sessions::default(),
         call: Arc::clone(call),
@@ -96,18 +190,29 @@ pub(crate) fn store(call: &Arc<Call>, mut wasi: WasiP1Ctx) -> Store<Host> {
     store
 }
 
-/// Lets others run at every tick, and ends the guest at its deadline.
+/// Lets others run at every tick, and ends the guest at its deadline. An answer that was begun goes out: whoever has run
+/// for a tick may run for many.
 fn yield_and_end_at(store: &mut Store<Host>, deadline: Instant) {
     store.set_epoch_deadline(1);
-    store.epoch_deadline_callback(move |_| {
-        if Instant::now() >= deadline { Err(Deadline.into()) } else { Ok(UpdateDeadline::Yield(1)) }
+    store.epoch_deadline_callback(move |mut context| {
+        if Instant::now() >= deadline {
+            return Err(Deadline.into());
+        }
+        QuickView(context.data_mut()).hand_over();
+        Ok(UpdateDeadline::Yield(1))
     });
 }
 
-/// Bounds the time that a guest spends in host calls, where no tick reaches it.
+/// Bounds the time that a guest spends in host calls, where no tick reaches it. Work that never waits needs no timer.
 pub(crate) async fn in_time<T>(call: &Call, work: impl Future<Output = wasmtime::Result<T>>) -> wasmtime::Result<T> {
-    match tokio::time::timeout_at(call.deadline.into(), work).await {
-        Ok(result) => result,
-        Err(_) => Err(Deadline.into()),
-    }
+    let mut work = std::pin::pin!(work);
+    let mut timer = None;
+    std::future::poll_fn(|context| {
+        if let Poll::Ready(result) = work.as_mut().poll(context) {
+            return Poll::Ready(result);
+        }
+        let timer = timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(call.deadline.into())));
+        timer.as_mut().poll(context).map(|()| Err(Deadline.into()))
+    })
+    .await
 }

@@ -11,16 +11,19 @@ const MAX_MISSING: usize = 20;
 /// WASI preview 1 and WasmEdge's host modules.
 pub(crate) fn core(engine: &Engine) -> wasmtime::Result<Linker<Host>> {
     let mut linker = Linker::new(engine);
-    wasmtime_wasi::p1::add_to_linker_async(&mut linker, |host: &mut Host| &mut host.wasi)?;
+    wasmtime_wasi::p1::add_to_linker_async(&mut linker, Host::program)?;
     host::add_to_linker(&mut linker)?;
     Ok(linker)
 }
 
-/// WASI 0.2 with wasi:http.
-pub(crate) fn component(engine: &Engine) -> wasmtime::Result<component::Linker<Host>> {
+/// WASI 0.2 with wasi:http, which is quick for small answers unless it has to be the stock one.
+pub(crate) fn component(engine: &Engine, stock_http: bool) -> wasmtime::Result<component::Linker<Host>> {
     let mut linker = component::Linker::new(engine);
     wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
     wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
+    if !stock_http {
+        host::http::add_to_linker(&mut linker)?;
+    }
     Ok(linker)
 }
 

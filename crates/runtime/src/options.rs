@@ -22,6 +22,8 @@ pub struct Options {
     pub inference_threads: usize,
     /// Bytes of a guest's file.
     pub wasm_bytes: u64,
+    /// Runs every answer of an http guest by Wasmtime's own implementation of wasi:http, small ones too: to compare with.
+    pub stock_http: bool,
     /// Bounds of the models.
     pub models: RegistryLimits,
 }
@@ -39,6 +41,7 @@ impl Default for Options {
             process_concurrency: 256,
             inference_threads: cores,
             wasm_bytes: 128 << 20,
+            stock_http: false,
             models: RegistryLimits::default(),
         }
     }

@@ -14,7 +14,7 @@ use std::collections::HashMap;
 use std::error::Error as _;
 use std::sync::{Arc, OnceLock};
 use tokio::sync::Semaphore;
-use wasmtime_wasi_http::{Error as WasiError, RequestOptions, WasiBody, WasiHttpHooks};
+use wasmtime_wasi_http::{DEFAULT_FORBIDDEN_HEADERS, Error as WasiError, RequestOptions, WasiBody, WasiHttpHooks};
 
 /// Names below this top level domain are app ids.
 const APP_DOMAIN: &str = ".dapr";
@@ -211,6 +211,11 @@ type Io = Box<dyn Future<Output = Result<(), WasiError>> + Send>;
 type Sending = Box<dyn Future<Output = Result<(Response<WasiBody>, Io), WasiError>> + Send>;
 
 impl WasiHttpHooks for Hooks {
+    /// As the default does, which makes a filter on the heap for each name.
+    fn is_forbidden_header(&mut self, name: &HeaderName) -> bool {
+        DEFAULT_FORBIDDEN_HEADERS.contains(name)
+    }
+
     fn send_request(&mut self, request: Request<WasiBody>, options: Option<RequestOptions>, _: Io) -> Sending {
         let call = Arc::clone(&self.0);
         Box::new(async move {

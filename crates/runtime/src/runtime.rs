@@ -83,7 +83,7 @@ impl Runtime {
         };
         Ok(Self(Arc::new(Shared {
             core: link::core(&engine).map_err(failed)?,
-            component: link::component(&engine).map_err(failed)?,
+            component: link::component(&engine, options.stock_http).map_err(failed)?,
             ticker: Ticker::start(&engine)?,
             threads: GuestThreads::start(options.guest_threads)?,
             cache,

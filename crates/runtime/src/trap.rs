@@ -92,6 +92,8 @@ fn counted(call: &Call, text: &str) -> Option<Error> {
         Some(over(call, "tables", key::TABLES, limits.tables as u64))
     } else if of("instance") {
         Some(over(call, "core instances", key::INSTANCES, limits.instances as u64))
+    } else if text.contains("handle limit exceeded") {
+        Some(over(call, "open handles", key::RESOURCES, limits.resources as u64))
     } else if text.contains("too much data") || text.contains("fuel allocated for hostcalls") {
         Some(over(call, "bytes in a host call", key::HOSTCALL_FUEL, limits.hostcall_bytes() as u64))
     } else {

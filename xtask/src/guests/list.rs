@@ -100,7 +100,9 @@ pub(crate) const GUESTS: &[Guest] = &[
     Guest { package: "bindgen-web", ..test("bindgen-web-slot", "guests/bindgen-web", WEB_SLOT) },
     test("echo-command", "guests/echo-command", Kind::Command),
     test("http-call", "guests/http-call", PROXY),
+    test("http-cases", "guests/http-cases", REACTOR),
     test("http-echo", "guests/http-echo", REACTOR),
+    test("http-hello", "guests/http-hello", PROXY),
     test("tf-first", "guests/tf-first", Kind::Bindgen),
     test("tf-second", "guests/tf-second", Kind::Bindgen),
 ];

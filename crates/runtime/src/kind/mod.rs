@@ -13,7 +13,8 @@ use ::http::{Request, Response};
 use pillion_api::{Body, Code, Error, body};
 use std::sync::Arc;
 
-/// Calls a guest on the thread that this runs on. The permits are given back when the instance is gone.
+/// Calls a guest on the thread that this runs on. The permits are given back when the instance is gone. Each kind's work
+/// is on the heap: it is thousands of bytes, and this future is moved several times on its way to the guest's thread.
 pub(crate) async fn call(
     call: Arc<Call>,
     request: Request<Incoming>,
@@ -22,16 +23,16 @@ pub(crate) async fn call(
     let (parts, incoming) = request.into_parts();
     let guest = call.hosted.spec.guest.clone();
     match (&guest.0.program, incoming) {
-        (Program::Http(pre), Incoming::Streaming(body)) => {
-            http::call(call, pre.clone(), Request::from_parts(parts, body), permits).await
+        (Program::Http(_), Incoming::Streaming(body)) => {
+            http::call(call, Request::from_parts(parts, body), permits).await
         }
         (Program::Core(pre), Incoming::Whole(body)) => {
-            command::call(&call, command::Entry::Core(pre), Request::from_parts(parts, body)).await
+            Box::pin(command::call(&call, command::Entry::Core(pre), Request::from_parts(parts, body))).await
         }
         (Program::Command(pre), Incoming::Whole(body)) => {
-            command::call(&call, command::Entry::Component(pre), Request::from_parts(parts, body)).await
+            Box::pin(command::call(&call, command::Entry::Component(pre), Request::from_parts(parts, body))).await
         }
-        (Program::Bindgen(pre), Incoming::Whole(body)) => bindgen::call(&call, pre, body).await,
+        (Program::Bindgen(pre), Incoming::Whole(body)) => Box::pin(bindgen::call(&call, pre, body)).await,
         _ => Err(Error::new(Code::Internal, "the body of this request is not as this kind of guest takes it")),
     }
 }
