@@ -1,15 +1,44 @@
 //! `cargo xtask bench`: servers and load side by side, interleaved, CPU from the kernel's own accounting.
 
+mod anchors;
+mod density;
+mod http;
+mod instance;
 mod pictures;
+mod places;
+mod plot;
 mod process;
+mod reach;
+mod start;
 mod table;
 
 use crate::Result;
 
+/// A benchmark; its file has its name.
+struct Bench {
+    name: &'static str,
+    /// Rounds where none are asked for.
+    rounds: usize,
+    run: fn(usize) -> Result<()>,
+}
+
+const BENCHES: &[Bench] =
+    &[Bench { name: "http", rounds: 7, run: http::run }, Bench { name: "pictures", rounds: 7, run: pictures::run }];
+
 pub(crate) fn run(arguments: &[&str]) -> Result<()> {
-    match arguments {
-        ["pictures"] => pictures::run(7),
-        ["pictures", rounds] => pictures::run(rounds.parse()?),
-        _ => Err("usage: cargo xtask bench pictures [ROUNDS]".into()),
+    let names = BENCHES.iter().map(|bench| bench.name).collect::<Vec<_>>().join("|");
+    let usage = || format!("usage: cargo xtask bench {names}|all [ROUNDS]");
+    let (name, rounds) = match arguments {
+        [name] => (*name, None),
+        [name, rounds] => (*name, Some(rounds.parse::<usize>().map_err(|_| usage())?.max(1))),
+        _ => return Err(usage().into()),
+    };
+    let chosen: Vec<&Bench> = BENCHES.iter().filter(|bench| name == "all" || bench.name == name).collect();
+    if chosen.is_empty() {
+        return Err(usage().into());
     }
+    for bench in chosen {
+        (bench.run)(rounds.unwrap_or(bench.rounds)).map_err(|error| format!("{}: {error}", bench.name))?;
+    }
+    Ok(())
 }

@@ -41,7 +41,7 @@ const VERBS: &[Verb] = &[
     },
     Verb {
         name: "bench",
-        usage: "bench pictures [ROUNDS]",
+        usage: "bench NAME|all [ROUNDS]",
         about: "measures; by hand, on a quiet machine",
         run: bench::run,
     },
