@@ -4,6 +4,8 @@ mod anchors;
 mod density;
 mod http;
 mod instance;
+mod neighbours;
+mod overload;
 mod pictures;
 mod places;
 mod plot;
@@ -22,8 +24,16 @@ struct Bench {
     run: fn(usize) -> Result<()>,
 }
 
-const BENCHES: &[Bench] =
-    &[Bench { name: "http", rounds: 7, run: http::run }, Bench { name: "pictures", rounds: 7, run: pictures::run }];
+const BENCHES: &[Bench] = &[
+    Bench { name: "http", rounds: 7, run: http::run },
+    Bench { name: "instance", rounds: 5, run: instance::run },
+    Bench { name: "start", rounds: 9, run: start::run },
+    Bench { name: "density", rounds: 3, run: density::run },
+    Bench { name: "neighbours", rounds: 3, run: neighbours::run },
+    Bench { name: "overload", rounds: 3, run: overload::run },
+    Bench { name: "instructions", rounds: 1, run: |_| crate::instructions::write() },
+    Bench { name: "pictures", rounds: 7, run: pictures::run },
+];
 
 pub(crate) fn run(arguments: &[&str]) -> Result<()> {
     let names = BENCHES.iter().map(|bench| bench.name).collect::<Vec<_>>().join("|");

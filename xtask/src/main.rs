@@ -3,6 +3,7 @@
 mod bench;
 mod demo;
 mod guests;
+mod instructions;
 mod run;
 mod test;
 

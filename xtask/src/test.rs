@@ -3,7 +3,7 @@
 mod counted;
 
 use crate::{
-    Result, guests,
+    Result, guests, instructions,
     run::{cargo, check, find, root, timed},
 };
 use counted::Counts;
@@ -25,6 +25,11 @@ const PARTS: &[Part] = &[
     Part { name: "guests", about: "builds the guests, and fails if one has no test", run: build_guests },
     Part { name: "lint", about: "clippy over the workspace, warnings are errors", run: lint },
     Part { name: "test", about: "every test of the workspace", run: test },
+    Part {
+        name: "instructions",
+        about: "instructions of a call, against those that are checked in",
+        run: instructions,
+    },
     Part { name: "guest-tests", about: "the guests' own tests, on this machine", run: guest_tests },
 ];
 
@@ -84,6 +89,14 @@ fn tools(_: &mut Counts) -> Result<()> {
         |arguments: &[&str]| check(Command::new("apt-get").args(arguments).env("DEBIAN_FRONTEND", "noninteractive"));
     apt(&["update", "-qq"])?;
     apt(&["install", "-y", "-qq", "--no-install-recommends", "chromium", "chromium-driver"])
+}
+
+fn instructions(counts: &mut Counts) -> Result<()> {
+    if find("valgrind").is_none() && find("apt-get").is_none() {
+        counts.skip("skipped: instructions: no valgrind, and no apt-get to install it");
+        return Ok(());
+    }
+    instructions::check()
 }
 
 fn format(_: &mut Counts) -> Result<()> {

@@ -49,7 +49,7 @@ pub(super) fn pillion(places: &Places, guest: &str) -> Result<Started> {
 /// This program with a mode of the manifest, where it knows the mode.
 pub(super) fn pillion_mode(places: &Places, guest: &str, mode: &str) -> Result<Started> {
     let port = free_port()?;
-    let wasm = format!("      source: {guest}\n      mode: {mode}\n");
+    let wasm = format!("      guests: {{ hello: {{ source: {guest}, mode: {mode} }} }}\n");
     let file = places.manifest(&format!("hello-{mode}"), &wasm, port)?.display().to_string();
     let mut check = Command::new(places.program("pillion"));
     let takes = check.args(["check", &file]).stdout(Stdio::null()).stderr(Stdio::null()).status()?.success();

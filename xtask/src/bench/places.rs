@@ -41,7 +41,13 @@ impl Places {
 
     /// The hello guest with `work` in front of its answer, as a Wasm file of this name.
     pub(super) fn guest(&self, name: &str, work: &str) -> Result<PathBuf> {
+        self.guest_of(name, work, "17")
+    }
+
+    /// The same with so many pages of memory.
+    pub(super) fn guest_of(&self, name: &str, work: &str, pages: &str) -> Result<PathBuf> {
         let text = fs::read_to_string(root().join("benches/guests/hello.wat"))?;
+        let text = text.replace("(memory (export \"memory\") 17)", &format!("(memory (export \"memory\") {pages})"));
         let source = self.scratch.join(name).with_extension("wat");
         // The first is in the comment at the top.
         let (head, code) = text.split_once("(component").ok_or("`hello.wat` has no component")?;

@@ -129,7 +129,6 @@ fn ended(command: &[String]) -> Box<dyn std::error::Error> {
 /// What one run of the load saw.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Seen {
-    pub(super) requests: f64,
     /// Not answered well: refused ones and broken connections included.
     pub(super) errors: f64,
     /// Answered 503.
@@ -175,7 +174,6 @@ pub(super) fn load(program: &Path, server: &Server, ask: &Ask) -> Result<Seen> {
     let cpu = server.cpu()? - before;
     let field = |name: &str| field(&text, name);
     Ok(Seen {
-        requests: field("requests"),
         errors: field("errors"),
         refused: field("refused"),
         rps: field("rps"),
