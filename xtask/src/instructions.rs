@@ -135,8 +135,8 @@ fn a_call(once: &Path, guest: &str) -> Result<f64> {
 fn start(once: &Path, guest: &str, calls: u32) -> Result<Child> {
     let mut command = Command::new("valgrind");
     command.args(["--tool=callgrind", "--callgrind-out-file=/dev/null"]).arg(once);
-    command.arg(root().join("benches/guests").join(guest)).arg(calls.to_string());
-    command.env("COUNT_ONLY", "1").env_remove("RUST_BACKTRACE");
+    command.arg(root().join("benches/guests").join(guest)).args([&calls.to_string(), "count"]);
+    command.env_remove("RUST_BACKTRACE");
     Ok(command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn()?)
 }
 

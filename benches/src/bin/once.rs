@@ -1,6 +1,6 @@
-//! Calls of guests in this process, one after another: `once GUEST CALLS [BODY-FILE]`. Under callgrind the difference of
-//! two counts is the instructions of the calls between, start-up left out; without it, prints the process's CPU time of
-//! a call in microseconds: one JSON object of median, least and most over batches.
+//! Calls of a guest in this process, one after another. `once GUEST CALLS` prints the process's CPU time of a call in
+//! microseconds: median, least and most over batches. `once GUEST CALLS count` only calls: under callgrind the difference
+//! of two counts is the instructions of the calls between, the start left out.
 //!
 //! The pool is of few instances: Valgrind can't map the usual one.
 
@@ -16,19 +16,19 @@ const BATCHES: usize = 9;
 
 fn main() -> Result<()> {
     let args: Vec<String> = std::env::args().skip(1).collect();
-    let (guest, calls, file) = match args.as_slice() {
-        [guest, calls] => (guest, calls, None),
-        [guest, calls, file] => (guest, calls, Some(file)),
-        _ => anyhow::bail!("usage: once GUEST CALLS [BODY-FILE]"),
+    let (guest, calls, only_calls) = match args.as_slice() {
+        [guest, calls] => (guest, calls, false),
+        [guest, calls, count] if count == "count" => (guest, calls, true),
+        _ => anyhow::bail!("usage: once GUEST CALLS [count]"),
     };
     let calls: usize = calls.parse()?;
-    let body = Bytes::from(file.map_or(Ok(Vec::new()), std::fs::read)?);
+    let body = Bytes::new();
     let runtime = host::runtime(INSTANCES, None)?;
     let bytes = std::fs::read(guest).with_context(|| guest.clone())?;
     let guest = runtime.load("guest", bytes, None)?;
     let app = host::app(&runtime, "app", guest, pillion_runtime::Limits::default())?;
     tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
-        if std::env::var_os("COUNT_ONLY").is_some() {
+        if only_calls {
             for _ in 0..calls {
                 host::call(&app, &body).await?;
             }

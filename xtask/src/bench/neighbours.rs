@@ -17,7 +17,7 @@ const SECONDS: f64 = 8.0;
 const RATE: f64 = 100.0;
 const CONNECTIONS: u32 = 64;
 /// About 0.1 ms of work, with the ticks of the epoch in it.
-pub(super) const TENTH_OF_A_MILLISECOND: &str = "(local.set $i (i32.const 50000))
+pub(super) const TENTH_OF_A_MILLISECOND: &str = "(local.set $i (i32.const 200000))
       (loop $work (br_if $work (local.tee $i (i32.sub (local.get $i) (i32.const 1)))))";
 const SPIN: &str = "(loop $spin (br $spin))";
 /// One instruction that goes over nearly all the memory that a guest may have by default, again and again.

@@ -13,7 +13,7 @@ use std::{
 };
 
 /// About 5 ms of work: what waits a second at three times the rate is some hundred requests.
-const WORK: &str = "(local.set $i (i32.const 2500000))
+const WORK: &str = "(local.set $i (i32.const 10000000))
       (loop $work (br_if $work (local.tee $i (i32.sub (local.get $i) (i32.const 1)))))";
 const TIMES: f64 = 3.0;
 const TOP_SECONDS: f64 = 4.0;
@@ -83,10 +83,9 @@ fn table(rounds: &[Round]) -> String {
     let mut out = String::from(
         "| | requests/s | answered well/s | 503 | other errors | p50 ms | p99 ms | last 503 ms |\n|---|---|---|---|---|---|---|---|\n",
     );
-    let parts: [(&str, fn(&Round) -> Seen); 3] =
-        [("top", |round| round.top), ("3 x", |round| round.over), ("a second later", |round| round.later)];
-    for (name, part) in parts {
-        let of = |value: fn(&Seen) -> f64| spread(rounds.iter().map(|round| value(&part(round))).collect()).0;
+    let part = |name, seen: fn(&Round) -> Seen| (name, rounds.iter().map(seen).collect::<Vec<_>>());
+    for (name, seen) in [part("top", |of| of.top), part("3 x", |of| of.over), part("a second later", |of| of.later)] {
+        let of = |value: fn(&Seen) -> f64| spread(seen.iter().map(value).collect()).0;
         let _ = writeln!(
             out,
             "| {name} | {:.0} | {:.0} | {:.0} | {:.0} | {:.1} | {:.1} | {:.0} |",
