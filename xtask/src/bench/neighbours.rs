@@ -3,6 +3,7 @@
 
 use super::{
     places::{self, Places, free_port},
+    plot::{self, Bar},
     process::{Ask, Server, load},
     reach::Reaches,
     table::spread,
@@ -39,7 +40,7 @@ pub(super) fn run(rounds: usize) -> Result<()> {
     let file = manifest(&places)?;
     let mut report = places::head("Neighbours", "neighbours")?;
     report.push_str("One process with one guest thread on core 1; requests at even times, 100 a second, from core 0, latency counted from when each\nwas due. A neighbour is a guest of its own that never answers; it is asked again when its limit of 5 s stops it.\n\n| asked | beside | p50 ms | p99 ms [least..most] | worst ms | errors |\n|---|---|---|---|---|---|\n");
-    let mut reaches = Reaches::default();
+    let (mut reaches, mut bars) = (Reaches::default(), Vec::new());
     for (asked, neighbour, count, reach) in [
         ("/good", "spin", 0, 5.0),
         ("/good", "spin", 1, 10.0),
@@ -50,6 +51,8 @@ pub(super) fn run(rounds: usize) -> Result<()> {
     ] {
         let started = start(&places, "1", &file)?;
         let p99 = beside(&places, &started, asked, (neighbour, count), rounds, &mut report)?;
+        let label = if count == 0 { asked.to_owned() } else { format!("{asked} beside {count} x {neighbour}") };
+        bars.push(Bar { label, median: p99.0, least: p99.1, most: p99.2, own: true });
         if count > 0 {
             reaches.at_most(&format!("{asked} beside {count} x {neighbour}, p99"), reach, " ms", p99);
         }
@@ -62,7 +65,11 @@ pub(super) fn run(rounds: usize) -> Result<()> {
         reaches.at_most(&format!("stop of a runaway past its limit, {name}, p99"), reach, " ms", late);
     }
     let _ = write!(report, "\n## Reach\n\n{}", reaches.table());
-    places::keep("neighbours", &report, &[])
+    places::keep(
+        "neighbours",
+        &report,
+        &[("neighbours", plot::bars("p99 beside neighbours", "ms, less is better", &bars))],
+    )
 }
 
 fn manifest(places: &Places) -> Result<String> {

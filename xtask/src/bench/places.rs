@@ -10,6 +10,9 @@ use std::{
     process::Command,
 };
 
+/// A load average above this says that something else was running.
+const QUIET: f64 = 1.5;
+
 /// Where built programs are, and where a benchmark may write.
 pub(super) struct Places {
     pub(super) release: PathBuf,
@@ -100,9 +103,15 @@ pub(super) fn head(title: &str, verb: &str) -> Result<String> {
     let load = load.split_whitespace().take(3).collect::<Vec<_>>().join(" ");
     let day = read(Command::new("date").arg("+%F"))?;
     let kernel = read(Command::new("uname").arg("-r"))?;
+    let is_busy = load.split(' ').next().and_then(|load| load.parse::<f64>().ok()).is_none_or(|load| load > QUIET);
+    let warning = if is_busy {
+        "\n**The machine was not quiet: take nothing but the ratios from this run, and those with care.**\n\n"
+    } else {
+        ""
+    };
     let changed = if dirty { " with changes" } else { "" };
     Ok(format!(
-        "# {title}\n\n`cargo xtask bench {verb}`, {day}, commit {commit}{changed}, {model}, {cores} cores, Linux {kernel}, load average before: {load}.\n"
+        "# {title}\n\n`cargo xtask bench {verb}`, {day}, commit {commit}{changed}, {model}, {cores} cores, Linux {kernel}, load average before: {load}.\n{warning}"
     ))
 }
 
