@@ -1,4 +1,7 @@
-//! A small server shared by the anchors: one handler of bytes, one thread, HTTP/1.1 keep-alive.
+//! What the benchmarks' programs share: a small server for the anchors, HTTP/1.1 keep-alive, and the load's side of it.
+
+pub mod host;
+pub mod wire;
 
 use anyhow::Result;
 use bytes::Bytes;

@@ -3,6 +3,7 @@
 mod bench;
 mod demo;
 mod guests;
+mod instructions;
 mod run;
 mod test;
 
@@ -41,7 +42,7 @@ const VERBS: &[Verb] = &[
     },
     Verb {
         name: "bench",
-        usage: "bench pictures [ROUNDS]",
+        usage: "bench NAME|all [ROUNDS]",
         about: "measures; by hand, on a quiet machine",
         run: bench::run,
     },

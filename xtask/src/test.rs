@@ -3,7 +3,7 @@
 mod counted;
 
 use crate::{
-    Result, guests,
+    Result, guests, instructions,
     run::{cargo, check, find, root, timed},
 };
 use counted::Counts;
@@ -20,11 +20,16 @@ struct Part {
 }
 
 const PARTS: &[Part] = &[
-    Part { name: "tools", about: "installs a browser for the page's test, where apt-get can", run: tools },
+    Part { name: "tools", about: "installs a browser and valgrind, where apt-get can", run: tools },
     Part { name: "format", about: "rustfmt over both workspaces", run: format },
     Part { name: "guests", about: "builds the guests, and fails if one has no test", run: build_guests },
     Part { name: "lint", about: "clippy over the workspace, warnings are errors", run: lint },
     Part { name: "test", about: "every test of the workspace", run: test },
+    Part {
+        name: "instructions",
+        about: "instructions of a call, against those that are checked in",
+        run: instructions,
+    },
     Part { name: "guest-tests", about: "the guests' own tests, on this machine", run: guest_tests },
 ];
 
@@ -72,18 +77,32 @@ fn report(times: &[(&str, Duration)], whole: Duration, counts: &Counts) {
     println!("{} passed, {} failed, {} skipped", counts.passed, counts.failed, counts.skipped());
 }
 
+/// A program that some part needs, and Debian's packages of it.
+const TOOLS: &[(&str, &[&str])] = &[("chromedriver", &["chromium", "chromium-driver"]), ("valgrind", &["valgrind"])];
+
 fn tools(_: &mut Counts) -> Result<()> {
-    if find("chromedriver").is_some() {
+    let missing: Vec<_> = TOOLS.iter().filter(|(program, _)| find(program).is_none()).collect();
+    if missing.is_empty() {
         return Ok(());
     }
     if find("apt-get").is_none() {
-        println!("no apt-get and no chromedriver: the page's test is skipped");
+        let names: Vec<&str> = missing.iter().map(|(program, _)| *program).collect();
+        println!("no apt-get and no {}: what needs them is skipped", names.join(", "));
         return Ok(());
     }
     let apt =
         |arguments: &[&str]| check(Command::new("apt-get").args(arguments).env("DEBIAN_FRONTEND", "noninteractive"));
     apt(&["update", "-qq"])?;
-    apt(&["install", "-y", "-qq", "--no-install-recommends", "chromium", "chromium-driver"])
+    let packages: Vec<&str> = missing.iter().flat_map(|(_, packages)| packages.iter().copied()).collect();
+    apt(&[&["install", "-y", "-qq", "--no-install-recommends"][..], &packages].concat())
+}
+
+fn instructions(counts: &mut Counts) -> Result<()> {
+    if find("valgrind").is_none() {
+        counts.skip("skipped: instructions: no valgrind");
+        return Ok(());
+    }
+    instructions::check()
 }
 
 fn format(_: &mut Counts) -> Result<()> {

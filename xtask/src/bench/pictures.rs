@@ -1,7 +1,8 @@
 //! The article's work: grey pictures and classes, the article's way against a native handler against this.
 
 use super::{
-    process::{Seen, Server, load},
+    places,
+    process::{Ask, Seen, Server, load},
     table::{Way, spread, table},
 };
 use crate::{
@@ -51,29 +52,22 @@ fn prepare() -> Result<Places> {
             .args(["build", "--release", "-p", "pillion-nn", "--example", "infer"])
             .current_dir(root()),
     )?;
-    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from);
     let models = std::env::var_os("PILLION_MODELS_DIR").map_or_else(|| root().join("../shared/models"), PathBuf::from);
     let models = models.join("food.jpg").exists().then_some(models);
     let sample = root().join("examples/dapr-wasm/web-port/static/samples/cat.jpg");
     let picture = models.as_ref().map_or(sample, |models| models.join("food.jpg"));
-    Ok(Places { release: target.join("release"), picture, models })
+    Ok(Places { release: places::target().join("release"), picture, models })
 }
 
 fn head() -> Result<String> {
-    let commit = read(Command::new("git").args(["rev-parse", "--short", "HEAD"]).current_dir(root()))?;
-    let cpu = fs::read_to_string("/proc/cpuinfo")?;
-    let cpu = cpu
-        .lines()
-        .find_map(|line| line.strip_prefix("model name"))
-        .unwrap_or_default()
-        .trim_start_matches([':', '\t', ' '])
-        .to_owned();
-    let load = fs::read_to_string("/proc/loadavg")?;
-    let day = read(Command::new("date").arg("+%F"))?;
+    let head = places::head("Pictures", "pictures")?;
     Ok(format!(
-        "# Pictures\n\n`cargo xtask bench pictures`, {day}, commit {commit}, {cpu}, load average before: {}. Servers on core 1, the load on core 0;\nrounds interleaved; medians. CPU is the server's, its children's included, from the kernel.\n\n",
-        load.split_whitespace().take(3).collect::<Vec<_>>().join(" ")
+        "{head}Servers on core 1, the load on core 0;\nrounds interleaved; medians. CPU is the server's, its children's included, from the kernel.\n\n"
     ))
+}
+
+fn post<'a>(url: &'a str, places: &'a Places, connections: u32, seconds: f64) -> Ask<'a> {
+    Ask { url, file: Some(&places.picture), connections, seconds, rate: None }
 }
 
 fn grayscale(places: &Places, rounds: usize, report: &mut String) -> Result<String> {
@@ -95,14 +89,8 @@ fn grayscale(places: &Places, rounds: usize, report: &mut String) -> Result<Stri
             .collect();
         for _ in 0..rounds {
             for ((_, server, url), way) in servers.iter().zip(&mut ways) {
-                way.rounds.push(load(
-                    &places.release.join("load"),
-                    server,
-                    url,
-                    &places.picture,
-                    connections,
-                    SECONDS,
-                )?);
+                let ask = post(url, places, connections, SECONDS);
+                way.rounds.push(load(&places.release.join("load"), server, &ask)?);
             }
         }
         for ((_, server, _), way) in servers.iter().zip(&mut ways) {
@@ -161,14 +149,8 @@ fn classify(places: &Places, rounds: usize, report: &mut String) -> Result<()> {
     let mut whole: Vec<Seen> = Vec::new();
     let (mut engine, mut xnnpack) = (Vec::new(), Vec::new());
     for _ in 0..rounds {
-        whole.push(load(
-            &places.release.join("load"),
-            &up,
-            "http://127.0.0.1:9003/api/image",
-            &places.picture,
-            1,
-            SECONDS,
-        )?);
+        let ask = post("http://127.0.0.1:9003/api/image", places, 1, SECONDS);
+        whole.push(load(&places.release.join("load"), &up, &ask)?);
         engine.push(micros(pinned(&places.release.join("examples/infer")).arg(&model).arg(&input).arg(INFERENCES))?);
         if let Some(python) = std::env::var_os("XNNPACK_PYTHON") {
             let script = root().join("benches/xnnpack.py");
@@ -229,8 +211,8 @@ fn start_and_idle(places: &Places, rounds: usize, report: &mut String) -> Result
     for _ in 0..rounds {
         let began = Instant::now();
         let server = up(places, "dapr.yaml")?;
-        let seen =
-            load(&places.release.join("load"), &server, "http://127.0.0.1:9004/api/image", &places.picture, 1, 0.001)?;
+        let ask = post("http://127.0.0.1:9004/api/image", places, 1, 0.001);
+        let seen = load(&places.release.join("load"), &server, &ask)?;
         let load_itself = Duration::from_secs_f64(seen.p50_ms / 1e3);
         times.push((began.elapsed().max(load_itself)).as_secs_f64() * 1e3);
         idle.push(server.resident_mib()?);

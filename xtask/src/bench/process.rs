@@ -1,13 +1,22 @@
 //! A server under measurement: started on a core of its own, its CPU time and memory read from the kernel.
 
-use crate::Result;
+use crate::{Result, run::read};
 use std::{
     fs,
     io::{BufRead, BufReader},
+    net::TcpStream,
     path::Path,
     process::{Child, Command, Stdio},
-    time::Duration,
+    time::{Duration, Instant},
 };
+
+/// The core of servers.
+const SERVERS: &str = "1";
+/// The core of the load.
+const LOAD: &str = "0";
+/// How long a server may take to listen; one that compiles its guest first takes a while.
+const PATIENCE: Duration = Duration::from_secs(60);
+const STEP: Duration = Duration::from_millis(5);
 
 /// A running server and the address that it printed.
 pub(super) struct Server {
@@ -18,14 +27,7 @@ pub(super) struct Server {
 impl Server {
     /// Starts `command` on the server's core and waits for a line that `address` finds an address in.
     pub(super) fn start(command: &[String], dir: &Path, address: impl Fn(&str) -> Option<String>) -> Result<Self> {
-        let mut child = Command::new("taskset")
-            .args(["-c", "1"])
-            .args(command)
-            .current_dir(dir)
-            .env_remove("RUST_BACKTRACE")
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .spawn()?;
+        let mut child = on(SERVERS, command, dir).stdout(Stdio::piped()).spawn()?;
         let stdout = child.stdout.take().ok_or("the output was not piped")?;
         let mut server = Self { child, address: String::new() };
         let mut lines = BufReader::new(stdout).lines();
@@ -36,10 +38,32 @@ impl Server {
             }
         }
         if server.address.is_empty() {
-            return Err(format!("`{}` ended before it was ready", command.join(" ")).into());
+            return Err(ended(command));
         }
         // What it prints later is taken, or it would stop at a full pipe.
         std::thread::spawn(move || lines.for_each(drop));
+        Ok(server)
+    }
+
+    /// Starts `command` on the server's core and waits until it listens on a port that it was given.
+    pub(super) fn start_at(command: &[String], dir: &Path, port: u16) -> Result<Self> {
+        Self::start_on(SERVERS, command, dir, port)
+    }
+
+    /// The same on other cores, as `0,1`.
+    pub(super) fn start_on(cores: &str, command: &[String], dir: &Path, port: u16) -> Result<Self> {
+        let child = on(cores, command, dir).stdout(Stdio::null()).spawn()?;
+        let mut server = Self { child, address: format!("127.0.0.1:{port}") };
+        let began = Instant::now();
+        while TcpStream::connect(("127.0.0.1", port)).is_err() {
+            if server.child.try_wait()?.is_some() {
+                return Err(ended(command));
+            }
+            if began.elapsed() > PATIENCE {
+                return Err(format!("`{}` doesn't listen on port {port}", command.join(" ")).into());
+            }
+            std::thread::park_timeout(STEP);
+        }
         Ok(server)
     }
 
@@ -91,49 +115,79 @@ impl Drop for Server {
     }
 }
 
+/// A command on some cores, without what would make an error costly.
+fn on(cores: &str, command: &[String], dir: &Path) -> Command {
+    let mut on = Command::new("taskset");
+    on.args(["-c", cores]).args(command).current_dir(dir).env_remove("RUST_BACKTRACE").stdin(Stdio::null());
+    on
+}
+
+fn ended(command: &[String]) -> Box<dyn std::error::Error> {
+    format!("`{}` ended before it was ready", command.join(" ")).into()
+}
+
 /// What one run of the load saw.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Seen {
+    /// Not answered well: refused ones and broken connections included.
     pub(super) errors: f64,
+    /// Answered 503.
+    pub(super) refused: f64,
     pub(super) rps: f64,
+    /// Answered well, a second.
+    pub(super) good_rps: f64,
     pub(super) p50_ms: f64,
     pub(super) p99_ms: f64,
+    pub(super) max_ms: f64,
+    pub(super) refused_max_ms: f64,
     pub(super) cpu_ms: f64,
 }
 
-/// Runs the load against a server from the other core.
-pub(super) fn load(
-    program: &Path,
-    server: &Server,
-    url: &str,
-    file: &Path,
-    connections: u32,
-    seconds: f64,
-) -> Result<Seen> {
-    let before = server.cpu()?;
-    let output = Command::new("taskset")
-        .args(["-c", "0"])
-        .arg(program)
-        .arg(url)
-        .arg(file)
-        .args([connections.to_string(), seconds.to_string()])
-        .stderr(Stdio::inherit())
-        .output()?;
-    let cpu = server.cpu()? - before;
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    if !output.status.success() {
-        return Err(format!("the load failed: {}", output.status).into());
+/// What the load is told.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Ask<'a> {
+    pub(super) url: &'a str,
+    /// What is posted; without one it gets.
+    pub(super) file: Option<&'a Path>,
+    pub(super) connections: u32,
+    pub(super) seconds: f64,
+    /// Requests a second of an open loop.
+    pub(super) rate: Option<f64>,
+}
+
+impl Ask<'_> {
+    /// The load's command, on its core.
+    pub(super) fn command(&self, program: &Path) -> Command {
+        let mut command = Command::new("taskset");
+        command.args(["-c", LOAD]).arg(program).arg(self.url).arg(self.file.unwrap_or(Path::new("-")));
+        command.args([self.connections.to_string(), self.seconds.to_string()]);
+        command.args(self.rate.map(|rate| format!("rate={rate}")));
+        command.stderr(Stdio::inherit());
+        command
     }
-    let field = |name: &str| -> f64 {
-        let at = text.find(&format!("\"{name}\":")).map_or("", |at| &text[at + name.len() + 3..]);
-        at.split([',', '}']).next().and_then(|number| number.trim().parse().ok()).unwrap_or(f64::NAN)
-    };
-    let requests = field("requests");
+}
+
+/// Runs the load against a server from the other core.
+pub(super) fn load(program: &Path, server: &Server, ask: &Ask) -> Result<Seen> {
+    let before = server.cpu()?;
+    let text = read(&mut ask.command(program))?;
+    let cpu = server.cpu()? - before;
+    let field = |name: &str| field(&text, name);
     Ok(Seen {
         errors: field("errors"),
+        refused: field("refused"),
         rps: field("rps"),
+        good_rps: field("good_rps"),
         p50_ms: field("p50_us") / 1e3,
         p99_ms: field("p99_us") / 1e3,
-        cpu_ms: cpu.as_secs_f64() * 1e3 / requests.max(1.0),
+        max_ms: field("max_us") / 1e3,
+        refused_max_ms: field("refused_max_us") / 1e3,
+        cpu_ms: cpu.as_secs_f64() * 1e3 / field("requests").max(1.0),
     })
+}
+
+/// A number of a flat JSON object.
+pub(super) fn field(text: &str, name: &str) -> f64 {
+    let at = text.find(&format!("\"{name}\":")).map_or("", |at| &text[at + name.len() + 3..]);
+    at.split([',', '}']).next().and_then(|number| number.trim().parse().ok()).unwrap_or(f64::NAN)
 }

@@ -22,6 +22,12 @@ impl Counts {
         self.reasons.len()
     }
 
+    /// Counts a part that can't run here.
+    pub(super) fn skip(&mut self, reason: &str) {
+        println!("{reason}");
+        self.reasons.push(reason.to_owned());
+    }
+
     /// Runs `command`, whose tests show their output.
     pub(super) fn run(&mut self, command: &mut Command) -> Result<()> {
         let mut child = command.stdout(Stdio::piped()).spawn()?;

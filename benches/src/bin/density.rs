@@ -1,0 +1,119 @@
+//! Many guests in this process: `density CACHE distinct|same COUNT` loads so many small http guests, each an app of its
+//! own, and prints what they hold; `density CACHE live COUNT` holds so many running instances of one guest.
+
+use anyhow::{Context, Result, bail};
+use bytes::Bytes;
+use pillion_benches::host;
+use pillion_runtime::{App, Limits, Runtime};
+use std::{
+    path::Path,
+    time::{Duration, Instant},
+};
+
+const HELLO: &str = include_str!("../../guests/hello.wat");
+/// What makes a guest different from the others, of the greeting's length.
+const GREETING: &str = "hello world";
+/// Work of a guest that runs until its deadline and touches no page.
+const SPIN: &str = "(loop $spin (br $spin))";
+/// Live instances are given so long to be there; most of it is their turns on one thread.
+const LIVE: Duration = Duration::from_secs(4);
+const MAX_COUNT: usize = 100_000;
+
+fn main() -> Result<()> {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let [cache, what, count] = args.as_slice() else { bail!("usage: density CACHE distinct|same|live COUNT") };
+    let count: usize = count.parse()?;
+    anyhow::ensure!(count <= MAX_COUNT, "at most {MAX_COUNT}");
+    let line = match what.as_str() {
+        "distinct" => idle(Path::new(cache), count, true),
+        "same" => idle(Path::new(cache), count, false),
+        "live" => live(Path::new(cache), count),
+        _ => bail!("`{what}`: distinct, same or live"),
+    }?;
+    println!("{line}");
+    Ok(())
+}
+
+/// Wasm of the n-th guest.
+fn guest(n: usize, work: &str) -> Result<Vec<u8>> {
+    let text = HELLO.replace(GREETING, &format!("hello {n:05}"));
+    let (head, code) = text.split_once("(component").context("no component")?;
+    Ok(wat::parse_str(format!("{head}(component{}", code.replacen(";; work", work, 1)))?)
+}
+
+fn load(runtime: &Runtime, bytes: Vec<u8>, limits: &Limits) -> Result<App> {
+    host::app(runtime, "app", runtime.load("guest", bytes, None)?, limits.clone())
+}
+
+fn idle(cache: &Path, count: usize, distinct: bool) -> Result<serde_json::Value> {
+    let runtime = host::runtime(256, Some(cache))?;
+    let limits = Limits::default();
+    // What the first guest brings, of the engine and of the answer's way, is not of the others.
+    let first = load(&runtime, guest(0, "")?, &limits)?;
+    answer(&first)?;
+    let (before, mapped) = (resident()?, mappings()?);
+    let mut apps = Vec::with_capacity(count);
+    let mut loading = Duration::ZERO;
+    for n in 1..=count {
+        let bytes = guest(if distinct { n } else { 0 }, "")?;
+        let began = Instant::now();
+        apps.push(load(&runtime, bytes, &limits)?);
+        loading += began.elapsed();
+    }
+    let (after, mapped_after) = (resident()?, mappings()?);
+    // The last one works, so that what is counted is guests and no empty names.
+    let last = apps.last().map_or(Ok(Bytes::new()), answer)?;
+    anyhow::ensure!(
+        count == 0 || !distinct || last == format!("hello {count:05}\n").as_bytes(),
+        "another guest answered"
+    );
+    #[allow(clippy::cast_precision_loss)]
+    let each = |whole: f64| whole / count.max(1) as f64;
+    Ok(serde_json::json!({
+        "resident_kib": after,
+        "each_kib": each(after - before),
+        "load_us": each(loading.as_secs_f64() * 1e6),
+        "mappings": mapped_after,
+        "mappings_each": each(mapped_after - mapped),
+    }))
+}
+
+fn answer(app: &App) -> Result<Bytes> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(host::call(app, &Bytes::new()))
+}
+
+/// Instances that run, none of which touches memory.
+fn live(cache: &Path, count: usize) -> Result<serde_json::Value> {
+    let runtime = host::runtime(256, Some(cache))?;
+    let limits = Limits { concurrency: count, timeout: LIVE * 2, ..Limits::default() };
+    let app = load(&runtime, guest(0, SPIN)?, &limits)?;
+    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+        let before = resident()?;
+        let calls: Vec<_> = (0..count)
+            .map(|_| {
+                let app = app.clone();
+                tokio::spawn(async move { host::call(&app, &Bytes::new()).await })
+            })
+            .collect();
+        tokio::time::sleep(LIVE).await;
+        let in_flight = app.stats()[0].in_flight;
+        let during = resident()?;
+        calls.iter().for_each(tokio::task::JoinHandle::abort);
+        #[allow(clippy::cast_precision_loss)]
+        let each = (during - before) / in_flight.max(1) as f64;
+        Ok(serde_json::json!({ "in_flight": in_flight, "each_kib": each, "resident_kib": during }))
+    })
+}
+
+/// Resident memory in KiB.
+fn resident() -> Result<f64> {
+    let status = std::fs::read_to_string("/proc/self/status")?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS")?;
+    Ok(line.split_whitespace().next().context("no number")?.parse()?)
+}
+
+/// The mappings of this process, of which the kernel allows `vm.max_map_count`.
+fn mappings() -> Result<f64> {
+    #[allow(clippy::cast_precision_loss)]
+    Ok(std::fs::read_to_string("/proc/self/maps")?.lines().count() as f64)
+}

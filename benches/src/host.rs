@@ -1,0 +1,114 @@
+//! Guests in this very process: a runtime, apps of one guest each, and a sidecar that has nothing to give.
+
+use anyhow::{Context, Result, ensure};
+use async_trait::async_trait;
+use bytes::Bytes;
+use http::{Request, Response};
+use pillion_api::{
+    AppChannel, Body, Code, Error, Invocation, Metadata, Sidecar, body, metadata::SidecarMetadata, pubsub, secrets,
+    state,
+};
+use pillion_runtime::{App, AppSpec, DaprHttp, Guest, GuestSpec, Limits, Options, Runtime};
+use std::{path::Path, sync::Arc};
+
+/// The largest answer that a benchmark reads.
+const MAX_ANSWER: u64 = 1 << 20;
+
+/// A runtime of one guest thread, so that counts and times are of one order of events.
+///
+/// # Errors
+/// The engine can't start.
+pub fn runtime(max_instances: u32, cache: Option<&Path>) -> Result<Runtime> {
+    let cache_dir = cache.map(Path::to_owned);
+    Ok(Runtime::new(Options { guest_threads: 1, max_instances, cache_dir, ..Options::default() })?)
+}
+
+/// An app of one guest.
+///
+/// # Errors
+/// The guest doesn't fit its limits.
+pub fn app(runtime: &Runtime, name: &str, guest: Guest, limits: Limits) -> Result<App> {
+    let guests = vec![GuestSpec { limits, ..GuestSpec::new("guest", guest) }];
+    let spec = AppSpec { app_id: name.into(), guests, ..AppSpec::default() };
+    let no_dapr: DaprHttp = Arc::new(|_| Box::pin(async { not_here().dapr_response() }));
+    Ok(runtime.app(spec, Arc::new(Nothing), no_dapr)?)
+}
+
+/// One call with its answer read to the end.
+///
+/// # Errors
+/// The guest failed, or answered something else than 200.
+pub async fn call(app: &App, body: &Bytes) -> Result<Bytes> {
+    let request = Request::post("/").body(body::full(body.clone())).context("a request")?;
+    let response = app.invoke(request).await?;
+    ensure!(response.status() == http::StatusCode::OK, "answered {}", response.status());
+    Ok(body::collect(response.into_body(), MAX_ANSWER).await?)
+}
+
+/// A sidecar without components.
+struct Nothing;
+
+fn not_here() -> Error {
+    Error::new(Code::ApiUnimplemented, "not in a benchmark")
+}
+
+#[async_trait]
+impl Sidecar for Nothing {
+    fn app_id(&self) -> &str {
+        "bench"
+    }
+
+    async fn invoke(&self, _: Invocation) -> pillion_api::Result<Response<Body>> {
+        Err(not_here())
+    }
+
+    async fn get_state(&self, _: &str, _: state::Get) -> pillion_api::Result<Option<state::Item>> {
+        Err(not_here())
+    }
+
+    async fn get_bulk_state(&self, _: &str, _: state::BulkGet) -> pillion_api::Result<Vec<state::BulkItem>> {
+        Err(not_here())
+    }
+
+    async fn save_state(&self, _: &str, _: Vec<state::Set>) -> pillion_api::Result<()> {
+        Err(not_here())
+    }
+
+    async fn delete_state(&self, _: &str, _: state::Delete) -> pillion_api::Result<()> {
+        Err(not_here())
+    }
+
+    async fn execute_state_transaction(&self, _: &str, _: state::Transaction) -> pillion_api::Result<()> {
+        Err(not_here())
+    }
+
+    async fn publish(&self, _: &str, _: &str, _: pubsub::Publish) -> pillion_api::Result<()> {
+        Err(not_here())
+    }
+
+    async fn publish_bulk(
+        &self,
+        _: &str,
+        _: &str,
+        _: Vec<pubsub::BulkEntry>,
+        _: Metadata,
+    ) -> pillion_api::Result<Vec<pubsub::FailedEntry>> {
+        Err(not_here())
+    }
+
+    async fn get_secret(&self, _: &str, _: &str, _: Metadata) -> pillion_api::Result<secrets::Secret> {
+        Err(not_here())
+    }
+
+    async fn get_bulk_secrets(&self, _: &str, _: Metadata) -> pillion_api::Result<secrets::Secrets> {
+        Err(not_here())
+    }
+
+    async fn metadata(&self) -> pillion_api::Result<SidecarMetadata> {
+        Err(not_here())
+    }
+
+    async fn set_metadata(&self, _: String, _: String) -> pillion_api::Result<()> {
+        Err(not_here())
+    }
+}
