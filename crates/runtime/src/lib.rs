@@ -29,6 +29,7 @@ mod outgoing;
 mod output;
 mod route;
 mod runtime;
+mod snapshot;
 mod spec;
 mod stats;
 mod threads;
@@ -37,7 +38,7 @@ mod trap;
 
 pub use app::App;
 pub use cache::CacheError;
-pub use guest::{Guest, GuestKind};
+pub use guest::{Guest, GuestKind, Mode};
 pub use inspect::{Export, Format, Import, Inspection, inspect};
 pub use limits::Limits;
 pub use options::Options;
