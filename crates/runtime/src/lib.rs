@@ -19,6 +19,7 @@ mod hosts;
 mod incoming;
 mod inspect;
 mod instance;
+mod kept;
 mod kind;
 mod limiter;
 pub mod limits;
