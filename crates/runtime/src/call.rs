@@ -1,6 +1,7 @@
 //! One call of one guest: who, why, until when, and on whose behalf.
 
 use crate::admission::{Gate, Permit};
+use crate::kept::Pool;
 use crate::outgoing::Outgoing;
 use crate::runtime::Shared;
 use crate::stats::{Counters, Rate};
@@ -28,6 +29,8 @@ pub(crate) struct Hosted {
     /// None where no app stands behind the guest: a plain WASI run.
     pub(crate) outgoing: Option<Arc<Outgoing>>,
     pub(crate) counters: Counters,
+    /// Instances that wait for their next call.
+    pub(crate) kept: Pool,
     gate: Gate,
     log_rate: Rate,
 }
@@ -39,6 +42,7 @@ impl Hosted {
             name: spec.name.as_str().into(),
             gate: Gate::new(spec.limits.concurrency),
             log_rate: Rate::new(spec.limits.log_rate),
+            kept: Pool::new(spec.guest.mode()),
             counters: Counters::default(),
             shared: Arc::clone(shared),
             outgoing: outgoing.map(Arc::new),

@@ -41,6 +41,25 @@ pub(crate) struct Inner {
     pub(crate) inspection: Inspection,
     pub(crate) program: Program,
     pub(crate) needs: Needs,
+    pub(crate) mode: Mode,
+}
+
+/// What a call of a guest finds of earlier calls.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Mode {
+    /// Nothing: each call has an instance of its own.
+    #[default]
+    Fresh,
+    /// The state right after the guest's start, which is run once, when the guest is loaded.
+    Reset {
+        /// The function that starts it; none takes one by the names that toolchains give it.
+        init: Option<String>,
+    },
+    /// Everything that earlier calls left in the instance: it serves so many, one at a time.
+    Reuse {
+        /// Calls of one instance, at least 1.
+        calls: u32,
+    },
 }
 
 /// Linked code.
@@ -73,6 +92,11 @@ impl Guest {
             Program::Http(_) => GuestKind::Http,
             Program::Bindgen(_) => GuestKind::Bindgen,
         }
+    }
+
+    /// What its calls find of earlier ones.
+    pub fn mode(&self) -> &Mode {
+        &self.0.mode
     }
 
     /// What its file says of it.

@@ -26,7 +26,8 @@ pub(crate) struct Host {
     pub(crate) limiter: Limiter,
     pub(crate) sessions: Sessions,
     pub(crate) call: Arc<Call>,
-    _running: Running,
+    /// None while it waits for its next call.
+    running: Option<Running>,
 }
 
 /// WASI of an instance.
@@ -42,17 +43,19 @@ pub(crate) enum Wasi {
 pub(crate) struct Handler {
     table: ResourceTable,
     ctx: Option<WasiCtx>,
-    stderr: Option<Stream<Lines>>,
+    /// Standard error and output.
+    streams: Vec<Stream<Lines>>,
 }
 
 impl Handler {
     /// # Errors
     /// A directory that can't be opened.
     fn make(&mut self, call: &Arc<Call>) -> wasmtime::Result<&mut WasiCtx> {
-        let stderr = Stream::new(Lines::new(call, "stderr"));
+        let [stderr, stdout] = ["stderr", "stdout"].map(|name| Stream::new(Lines::new(call, name)));
         let mut wasi = wasi(call, &stderr)?;
-        self.stderr = Some(stderr);
-        Ok(self.ctx.insert(wasi.stdout(Stream::new(Lines::new(call, "stdout"))).build()))
+        wasi.stdout(stdout.clone());
+        self.streams = vec![stderr, stdout];
+        Ok(self.ctx.insert(wasi.build()))
     }
 }
 
@@ -94,10 +97,29 @@ impl Host {
         (&mut self.quick, self.wasi.table(), &mut self.hooks)
     }
 
+    /// The call is over, and the instance may get another one.
+    pub(crate) fn rest(&mut self) {
+        self.running = None;
+    }
+
+    /// Another call of the same guest. WASI stays as the guest knows it; what it says goes into the new call's log.
+    fn renew(&mut self, call: &Arc<Call>) {
+        self.call = Arc::clone(call);
+        self.hooks = Hooks(Arc::clone(call));
+        self.quick = Quick::default();
+        self.running = Some(call.hosted.shared.ticker.run());
+        if let Wasi::Handler(handler) = &mut self.wasi {
+            handler.streams.iter().for_each(|stream| stream.sink().renew(call));
+        }
+    }
+
     /// Ends the guest's log; the last line that said something on stderr.
     pub(crate) fn last_line(&mut self) -> String {
         match &self.wasi {
-            Wasi::Handler(handler) => handler.stderr.as_ref().map(|stderr| stderr.sink().finish()).unwrap_or_default(),
+            Wasi::Handler(handler) => {
+                let last_lines: Vec<String> = handler.streams.iter().map(|stream| stream.sink().finish()).collect();
+                last_lines.into_iter().next().unwrap_or_default()
+            }
             Wasi::Program(_) => String::new(),
         }
     }
@@ -180,14 +202,25 @@ pub(crate) fn store_of(call: &Arc<Call>, mut wasi: Wasi) -> Store<Host> {
         limiter: Limiter::new(limits, Arc::clone(&shared.budget)),
         sessions: Sessions::default(),
         call: Arc::clone(call),
-        _running: shared.ticker.run(),
+        running: Some(shared.ticker.run()),
     };
     let mut store = Store::new(&shared.engine, host);
     store.limiter(|host| &mut host.limiter);
-    store.set_hostcall_fuel(limits.hostcall_bytes());
     store.set_max_component_handles(limits.resources);
-    yield_and_end_at(&mut store, call.deadline);
+    arm(&mut store, call);
     store
+}
+
+/// A store that served before, for another call of the same guest.
+pub(crate) fn renew(store: &mut Store<Host>, call: &Arc<Call>) {
+    store.data_mut().renew(call);
+    arm(store, call);
+}
+
+/// What every call has anew.
+fn arm(store: &mut Store<Host>, call: &Call) {
+    store.set_hostcall_fuel(call.hosted.limits().hostcall_bytes());
+    yield_and_end_at(store, call.deadline);
 }
 
 /// Lets others run at every tick, and ends the guest at its deadline. An answer that was begun goes out: whoever has run

@@ -6,7 +6,7 @@ use crate::guest::{Inner, Needs, Program};
 use crate::inspect::{self, Format, invalid};
 use crate::kind::bindgen::BindgenPre;
 use crate::runtime::Shared;
-use crate::{Guest, GuestKind, Inspection, LoadOptions, link};
+use crate::{Guest, GuestKind, Inspection, LoadOptions, Mode, link, snapshot};
 use bytes::Bytes;
 use pillion_api::{Error, diagnostic::nearest};
 use std::sync::Arc;
@@ -20,17 +20,82 @@ const PAGE: u64 = 64 << 10;
 
 /// Loads a guest from WebAssembly or from an artefact.
 pub(crate) fn load(
-    shared: &Shared,
+    shared: &Arc<Shared>,
     name: &str,
     bytes: &Bytes,
     call: Option<&str>,
-    options: LoadOptions,
+    options: &LoadOptions,
 ) -> Result<Guest, Error> {
-    let loaded =
-        if artefact::is_artefact(bytes) { precompiled(shared, bytes, options) } else { from_wasm(shared, bytes) };
-    loaded
-        .and_then(|(inspection, code)| link(shared, name, inspection, code, call))
-        .map_err(|error| named(name, &error))
+    let load = Load { shared, name, call, mode: &options.mode };
+    let loaded = if artefact::is_artefact(bytes) { precompiled(shared, bytes, options) } else { load.compiled(bytes) };
+    loaded.and_then(|(inspection, code)| load.link(inspection, code)).map_err(|error| named(name, &error))
+}
+
+/// What is loaded, and how.
+struct Load<'a> {
+    shared: &'a Arc<Shared>,
+    name: &'a str,
+    call: Option<&'a str>,
+    mode: &'a Mode,
+}
+
+impl Load<'_> {
+    fn compiled(&self, bytes: &[u8]) -> Result<(Inspection, Code), Error> {
+        let shared = self.shared;
+        if bytes.len() as u64 > shared.options.wasm_bytes {
+            let limit = shared.options.wasm_bytes;
+            return Err(invalid(format!("has {} bytes, over the limit of {limit}", bytes.len())));
+        }
+        let binary = inspect::to_binary(bytes)?;
+        let mut inspection = checked(shared, &binary)?;
+        let start = match self.mode {
+            Mode::Reset { init } => Some(snapshot::start_of(&inspection, init.as_deref())?),
+            Mode::Fresh | Mode::Reuse { .. } => None,
+        };
+        let whole = inspection.clone();
+        if let Some(start) = &start {
+            snapshot::after(&mut inspection, start);
+        }
+        let compile = || match &start {
+            None => compile_code(&shared.engine, &inspection, &binary),
+            Some(start) => self.prepared(&whole, &binary, start),
+        };
+        let Some(cache) = &shared.cache else {
+            return compile().map(|code| (inspection.clone(), code));
+        };
+        if let Some(code) = cache.get(&shared.engine, &inspection) {
+            return Ok((inspection, code));
+        }
+        let code = compile()?;
+        let fingerprint = artefact::fingerprint(&shared.engine);
+        let file = artefact::encode(Some(cache.key()), &fingerprint, &inspection, &serialize(&code)?);
+        cache.put(&shared.engine, &inspection, &file);
+        Ok((inspection, code))
+    }
+
+    /// Code with the state that the guest's start leaves.
+    fn prepared(&self, inspection: &Inspection, binary: &[u8], start: &str) -> Result<Code, Error> {
+        let engine = &self.shared.engine;
+        let instrumented = snapshot::instrument(binary, inspection.format, start)?;
+        let code = compile_code(engine, inspection, instrumented.binary())?;
+        let guest = self.link(inspection.clone(), code)?;
+        let kept = instrumented.keep(self.shared, guest)?;
+        compile_code(engine, inspection, &kept)
+    }
+
+    fn link(&self, inspection: Inspection, code: Code) -> Result<Guest, Error> {
+        let (shared, call) = (self.shared, self.call);
+        let needs = needs(match &code {
+            Code::Module(module) => Some(module.resources_required()),
+            Code::Component(component) => component.resources_required(),
+        });
+        let program = match &code {
+            Code::Module(module) => link_module(shared, &inspection, module, call)?,
+            Code::Component(component) => link_component(shared, &inspection, component, call)?,
+        };
+        let mode = self.mode.clone();
+        Ok(Guest(Arc::new(Inner { name: self.name.into(), inspection, program, needs, mode })))
+    }
 }
 
 /// Says which guest; the causes say `the guest`.
@@ -60,27 +125,6 @@ pub(crate) fn compile(shared: &Shared, bytes: &[u8]) -> Result<Vec<u8>, Error> {
     Ok(artefact::encode(key, &artefact::fingerprint(&shared.engine), &inspection, &code))
 }
 
-fn from_wasm(shared: &Shared, bytes: &[u8]) -> Result<(Inspection, Code), Error> {
-    if bytes.len() as u64 > shared.options.wasm_bytes {
-        let limit = shared.options.wasm_bytes;
-        return Err(invalid(format!("has {} bytes, over the limit of {limit}", bytes.len())));
-    }
-    let binary = inspect::to_binary(bytes)?;
-    let inspection = checked(shared, &binary)?;
-    let Some(cache) = &shared.cache else {
-        let code = compile_code(&shared.engine, &inspection, &binary)?;
-        return Ok((inspection, code));
-    };
-    if let Some(code) = cache.get(&shared.engine, &inspection) {
-        return Ok((inspection, code));
-    }
-    let code = compile_code(&shared.engine, &inspection, &binary)?;
-    let file =
-        artefact::encode(Some(cache.key()), &artefact::fingerprint(&shared.engine), &inspection, &serialize(&code)?);
-    cache.put(&shared.engine, &inspection, &file);
-    Ok((inspection, code))
-}
-
 /// What can be refused before the expensive compilation.
 fn checked(shared: &Shared, binary: &[u8]) -> Result<Inspection, Error> {
     let inspection = inspect::read(binary)?;
@@ -106,7 +150,10 @@ fn missing_of_binary(shared: &Shared, inspection: &Inspection, binary: &[u8]) ->
     shared.core.instantiate_pre(&module).err().map(drop)
 }
 
-fn precompiled(shared: &Shared, file: &[u8], options: LoadOptions) -> Result<(Inspection, Code), Error> {
+fn precompiled(shared: &Shared, file: &[u8], options: &LoadOptions) -> Result<(Inspection, Code), Error> {
+    if matches!(options.mode, Mode::Reset { .. }) {
+        return Err(invalid("is compiled already, so its start can't be kept").hint("load the .wasm file"));
+    }
     let key = shared.cache.as_ref().map(|cache| cache.key());
     let opened = artefact::open(key, file).ok_or_else(artefact::damaged)?;
     if opened.origin == Origin::Foreign && !options.trust_precompiled {
@@ -143,18 +190,6 @@ fn serialize(code: &Code) -> Result<Vec<u8>, Error> {
         Code::Component(component) => component.serialize(),
     };
     bytes.map_err(|error| invalid(format!("can't be serialised: {error:#}")))
-}
-
-fn link(shared: &Shared, name: &str, inspection: Inspection, code: Code, call: Option<&str>) -> Result<Guest, Error> {
-    let needs = needs(match &code {
-        Code::Module(module) => Some(module.resources_required()),
-        Code::Component(component) => component.resources_required(),
-    });
-    let program = match &code {
-        Code::Module(module) => link_module(shared, &inspection, module, call)?,
-        Code::Component(component) => link_component(shared, &inspection, component, call)?,
-    };
-    Ok(Guest(Arc::new(Inner { name: name.into(), inspection, program, needs })))
 }
 
 fn needs(required: Option<ResourcesRequired>) -> Needs {

@@ -152,6 +152,13 @@ impl Lines {
         Self { call: Arc::clone(call), stream, line: Vec::new(), cut: 0, left, dropped: 0, last: String::new() }
     }
 
+    /// Goes on for another call, with all that one may write.
+    pub(crate) fn renew(&mut self, call: &Arc<Call>) {
+        self.finish();
+        self.left = call.hosted.limits().log;
+        self.call = Arc::clone(call);
+    }
+
     /// Logs what has no line end yet, and how much was dropped. Answers the last line that said something.
     pub(crate) fn finish(&mut self) -> String {
         if !self.line.is_empty() {

@@ -6,7 +6,7 @@ use crate::instance::Host;
 use crate::limiter::Budget;
 use crate::threads::GuestThreads;
 use crate::ticker::Ticker;
-use crate::{App, AppSpec, DaprHttp, Guest, Options, engine, kind, link, load, threads};
+use crate::{App, AppSpec, DaprHttp, Guest, Mode, Options, engine, kind, link, load, threads};
 use bytes::Bytes;
 use pillion_api::{Error, Sidecar};
 use pillion_nn::Registry;
@@ -29,9 +29,11 @@ pub enum StartError {
     Cache(#[from] crate::CacheError),
 }
 
-/// Whether code that was compiled elsewhere may be loaded.
-#[derive(Clone, Copy, Debug, Default)]
+/// How a guest is loaded.
+#[derive(Clone, Debug, Default)]
 pub struct LoadOptions {
+    /// What its calls find of earlier ones.
+    pub mode: Mode,
     /// Takes an artefact of [`Runtime::compile`] that this machine's key did not sign. It is native code: whoever made
     /// it can do whatever this process can.
     pub trust_precompiled: bool,
@@ -104,10 +106,11 @@ impl Runtime {
     /// # Errors
     /// [`pillion_api::Code::GuestInvalid`] that says what is missing and what to do.
     pub fn load(&self, name: &str, bytes: impl Into<Bytes>, call: Option<&str>) -> Result<Guest, Error> {
-        self.load_with(name, bytes, call, LoadOptions::default())
+        self.load_with(name, bytes, call, &LoadOptions::default())
     }
 
-    /// As [`load`](Self::load), with a word on foreign artefacts.
+    /// As [`load`](Self::load), with a word on what calls find of earlier ones, and on foreign artefacts. With
+    /// [`Mode::Reset`] the guest's start is run here.
     ///
     /// # Errors
     /// As [`load`](Self::load).
@@ -116,7 +119,7 @@ impl Runtime {
         name: &str,
         bytes: impl Into<Bytes>,
         call: Option<&str>,
-        options: LoadOptions,
+        options: &LoadOptions,
     ) -> Result<Guest, Error> {
         load::load(&self.0, name, &bytes.into(), call, options)
     }

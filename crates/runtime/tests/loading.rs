@@ -106,11 +106,15 @@ fn compiled_code_is_loaded_only_where_it_was_made() {
     assert_eq!(inspect(&artefact).expect("readable"), inspect(wat).expect("readable"));
     let error = elsewhere.load("g", artefact.clone(), None).expect_err("foreign");
     assert!(error.message().contains("compiled elsewhere"), "{error:?}");
-    elsewhere.load_with("g", artefact.clone(), None, LoadOptions { trust_precompiled: true }).expect("trusted");
+    elsewhere
+        .load_with("g", artefact.clone(), None, &LoadOptions { trust_precompiled: true, ..LoadOptions::default() })
+        .expect("trusted");
     let mut damaged = artefact;
     let last = damaged.len() - 1;
     damaged[last] ^= 1;
-    let error = elsewhere.load_with("g", damaged, None, LoadOptions { trust_precompiled: true }).expect_err("damaged");
+    let error = elsewhere
+        .load_with("g", damaged, None, &LoadOptions { trust_precompiled: true, ..LoadOptions::default() })
+        .expect_err("damaged");
     assert!(error.message().contains("damaged"), "{error:?}");
 }
 

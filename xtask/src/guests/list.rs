@@ -103,6 +103,7 @@ pub(crate) const GUESTS: &[Guest] = &[
     test("http-cases", "guests/http-cases", REACTOR),
     test("http-echo", "guests/http-echo", REACTOR),
     test("http-hello", "guests/http-hello", PROXY),
+    test("http-prepared", "guests/http-prepared", PROXY),
     test("tf-first", "guests/tf-first", Kind::Bindgen),
     test("tf-second", "guests/tf-second", Kind::Bindgen),
 ];

@@ -4,7 +4,7 @@ use super::plan::Work;
 use crate::manifest::{App, Directory, FileSource, Guest, Limits as Given, Model, WasmApp};
 use anyhow::{Context, Result};
 use pillion_api::Diagnostic;
-use pillion_runtime::{GuestSpec, Limits, Preopen};
+use pillion_runtime::{GuestSpec, Limits, LoadOptions, Preopen};
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
@@ -53,7 +53,8 @@ fn unloadable(manifest: &Path, app: &App, (name, guest): (&str, &Guest), error: 
 /// Reads and compiles a guest's file, or finds its compiled code in the cache.
 fn load_one(name: &str, guest: &Guest, work: &Work<'_>) -> Result<pillion_runtime::Guest> {
     let bytes = read_guest(&guest.source)?;
-    Ok(work.runtime.load(name, bytes, guest.call.as_deref())?)
+    let options = LoadOptions { mode: guest.mode.clone(), ..LoadOptions::default() };
+    Ok(work.runtime.load_with(name, bytes, guest.call.as_deref(), &options)?)
 }
 
 /// A guest's file, bounded.

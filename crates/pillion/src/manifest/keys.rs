@@ -128,7 +128,19 @@ pub(super) const WASM: &[Key] = &[
     key("limits", "mapping", "", "what one call may use"),
     key("models", "mapping", "", "models by the name that the guests use"),
     key("allow", "mapping", "", "what the guests may touch; nothing else is"),
-    key("mode", "fresh", "fresh", "what instances have in common"),
+    key(
+        "mode",
+        "fresh, reset or reuse",
+        "fresh",
+        "what a call finds of earlier ones: nothing, the state right after the guest's start, or all they left",
+    ),
+    key(
+        "init",
+        "text",
+        "wizer-initialize, wizer.initialize or _initialize",
+        "the function that is the start of a guest with `mode: reset`",
+    ),
+    key("reuse", "number", "1000", "calls that one instance of a guest with `mode: reuse` serves, one at a time"),
 ];
 
 pub(super) const GUEST: &[Key] = &[
@@ -138,7 +150,19 @@ pub(super) const GUEST: &[Key] = &[
     key("args", "list of texts", "wasm.args", "arguments of this guest"),
     key("build", "mapping", "wasm.build", "how this guest is built"),
     key("limits", "mapping", "wasm.limits", "what one call of this guest may use"),
-    key("mode", "fresh", "fresh", "what instances have in common"),
+    key(
+        "mode",
+        "fresh, reset or reuse",
+        "fresh",
+        "what a call finds of earlier ones: nothing, the state right after the guest's start, or all they left",
+    ),
+    key(
+        "init",
+        "text",
+        "wizer-initialize, wizer.initialize or _initialize",
+        "the function that is the start of a guest with `mode: reset`",
+    ),
+    key("reuse", "number", "1000", "calls that one instance of a guest with `mode: reuse` serves, one at a time"),
 ];
 
 pub(super) const ROUTE: &[Key] = &[

@@ -128,7 +128,16 @@ fn wasm(guest: &Path, name: &str, flags: &RunFlags, places: &Places, findings: &
         ..Limits::default()
     };
     let (call, env, args) = (flags.call.clone(), flags.env.clone(), flags.args.clone());
-    let lone = Guest { source: guest.to_owned(), at: (1, 1), call, env, args, limits, build: None };
+    let lone = Guest {
+        source: guest.to_owned(),
+        at: (1, 1),
+        call,
+        env,
+        args,
+        limits,
+        mode: pillion_runtime::Mode::Fresh,
+        build: None,
+    };
     wasm.guests.insert(name.to_owned(), lone);
     let route = |path| Route { path, methods: Vec::new(), target: RouteTarget::Guest(name.to_owned()), at: (1, 1) };
     wasm.routes.extend(path::normalise("/").ok().map(route));

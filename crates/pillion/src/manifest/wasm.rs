@@ -9,6 +9,7 @@ use super::{
 };
 use http::Method;
 use pillion_api::{Metadata, diagnostic::Severity, path, policy::Allow};
+use pillion_runtime::Mode;
 use pillion_sidecar::yaml::{Entry, Fields, Findings, Node, Place, Unknown, shown};
 use std::{
     collections::BTreeMap,
@@ -17,6 +18,9 @@ use std::{
 
 /// How many guests one app may have.
 pub(super) const MAX_GUESTS: usize = 100;
+/// Calls that one instance of `mode: reuse` serves at most, and if nothing is said.
+const MAX_REUSE: u32 = 1_000_000;
+const DEFAULT_REUSE: u32 = 1000;
 /// The longest name of a guest or model.
 const MAX_NAME: usize = 63;
 
@@ -55,6 +59,8 @@ pub(crate) struct Guest {
     pub(crate) args: Vec<String>,
     /// What one call may use.
     pub(crate) limits: Limits,
+    /// What its calls find of earlier ones.
+    pub(crate) mode: Mode,
     /// How it is built.
     #[allow(dead_code, reason = "for `pillion dev` and `pillion build`")]
     pub(crate) build: Option<Build>,
@@ -143,6 +149,7 @@ struct Defaults {
     env: BTreeMap<String, String>,
     args: Vec<String>,
     limits: Limits,
+    mode: Option<Mode>,
     build: Option<Build>,
 }
 
@@ -165,8 +172,8 @@ pub(super) fn read(node: &Node, owner: &str, base: Base<'_>, findings: &mut Find
 
 fn read_defaults(fields: &mut Fields<'_>, base: Base<'_>, findings: &mut Findings) -> Defaults {
     let owner = fields.owner().to_owned();
-    read_mode(fields, findings);
     Defaults {
+        mode: read_mode(fields, findings),
         call: fields.text("call", findings).map(str::to_owned),
         env: settings::read_env(fields, "env", findings),
         args: fields.texts("args", findings).into_iter().map(|(_, text)| text.to_owned()).collect(),
@@ -218,9 +225,10 @@ fn read_source(
 ) -> Option<(String, Guest)> {
     let source = check_source(node, owner, defaults.build.as_ref(), base, findings)?;
     let name = guest_name(&source);
-    let Defaults { call, env, args, limits, build } = defaults;
+    let Defaults { call, env, args, limits, mode, build } = defaults;
     let (call, env, args, limits, build) = (call.clone(), env.clone(), args.clone(), limits.clone(), build.clone());
-    Some((name, Guest { source, at: node.at, call, env, args, limits, build }))
+    let mode = mode.clone().unwrap_or_default();
+    Some((name, Guest { source, at: node.at, call, env, args, limits, mode, build }))
 }
 
 /// What a lone guest is called: its file's name without the ending and without what a name may not have.
@@ -255,6 +263,7 @@ fn read_guest(
         env,
         args: if has_args { own.args } else { defaults.args.clone() },
         limits: own.limits.or(&defaults.limits),
+        mode: own.mode.or_else(|| defaults.mode.clone()).unwrap_or_default(),
         build,
     };
     Some((entry.key.clone(), guest))
@@ -315,21 +324,42 @@ fn read_build(node: &Node, owner: &str, base: Base<'_>, findings: &mut Findings)
 }
 
 /// Modes that the design knows; one is there.
-fn read_mode(fields: &mut Fields<'_>, findings: &mut Findings) {
-    let Some(node) = fields.node("mode") else { return };
-    let owner = fields.owner().to_owned();
+fn read_mode(fields: &mut Fields<'_>, findings: &mut Findings) -> Option<Mode> {
+    let init = fields.text("init", findings).map(str::to_owned);
+    let calls = fields.integer("reuse", 1..=i64::from(MAX_REUSE), findings);
+    let calls = calls.and_then(|calls| u32::try_from(calls).ok());
+    let node = fields.node("mode");
+    let mode = node.and_then(|node| mode_of(node, fields.owner(), findings));
+    let given = |key: &str| fields.mapping().get(key).is_some();
+    for (key, wanted) in [("init", "reset"), ("reuse", "reuse")] {
+        let at_work = node.and_then(Node::text) == Some(wanted);
+        if given(key) && !at_work {
+            let message = format!("{}: `{key}` says nothing without `mode: {wanted}`", fields.owner());
+            findings.error_hint(fields.at(), message, format!("add `mode: {wanted}`, or remove `{key}`"));
+        }
+    }
+    match mode? {
+        "reset" => Some(Mode::Reset { init }),
+        "reuse" => Some(Mode::Reuse { calls: calls.unwrap_or(DEFAULT_REUSE) }),
+        _ => Some(Mode::Fresh),
+    }
+}
+
+fn mode_of<'a>(node: &'a Node, owner: &str, findings: &mut Findings) -> Option<&'a str> {
+    const MODES: [&str; 3] = ["fresh", "reset", "reuse"];
     match node.text() {
-        Some("fresh") => {}
-        Some(mode @ ("reset" | "reuse" | "concurrent" | "actor")) => {
+        Some(mode) if MODES.contains(&mode) => return Some(mode),
+        Some(mode @ ("concurrent" | "actor")) => {
             let message = format!("{owner}: `mode: {mode}` is not yet there");
             findings.error_hint(node.at, message, "leave `mode` out: each call gets a fresh instance");
         }
         Some(mode) => {
             let message = format!("{owner}: unknown mode `{}`", shown(mode));
-            findings.unknown(Severity::Error, node.at, message, mode, ["fresh"]);
+            findings.unknown(Severity::Error, node.at, message, mode, MODES);
         }
         None => findings.error(node.at, format!("{owner}: `mode` must be text, but is {}", node.kind())),
     }
+    None
 }
 
 /// Names of guests and models become parts of paths and metrics.

@@ -98,6 +98,10 @@ impl BindgenPre {
         }
         Ok(Self { pre, call: call.into(), abi, initialize: inspection.exports("_initialize") })
     }
+
+    pub(crate) fn instance_pre(&self) -> &InstancePre<Host> {
+        &self.pre
+    }
 }
 
 /// So much of the text of a guest's own error is shown to its caller and the log.

@@ -51,6 +51,12 @@ struct Rest {
     trailers: Option<HeaderMap>,
 }
 
+impl Inbox {
+    pub(super) fn is_given_back(&self) -> bool {
+        matches!(self.reader, Reader::Nobody) && self.rest.body.is_none() && self.rest.buffer.is_empty()
+    }
+}
+
 impl Rest {
     fn record(&mut self, frame: Option<Result<Frame<Bytes>, Error>>) {
         match frame {

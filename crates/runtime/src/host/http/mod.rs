@@ -61,6 +61,15 @@ impl Quick {
         self.exchange = Some(exchange);
         (Resource::new_own(QUICK), Resource::new_own(QUICK))
     }
+
+    /// Whether the guest gave back all that this call gave it: what it still holds would be mistaken for the next one's.
+    pub(crate) fn is_given_back(&self) -> bool {
+        self.request.is_none()
+            && self.fields.iter().all(Option::is_none)
+            && !matches!(self.made, Made::Held(_))
+            && self.inbox.is_given_back()
+            && self.outbox.is_given_back()
+    }
 }
 
 /// The host functions of one call.

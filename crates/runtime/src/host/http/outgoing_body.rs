@@ -90,6 +90,10 @@ impl Outbox {
         self.count(bytes.len() as u64)
     }
 
+    pub(super) fn is_given_back(&self) -> bool {
+        !self.has_writer() && !matches!(self.state, State::Open | State::Stock(Some(_)))
+    }
+
     fn has_writer(&self) -> bool {
         matches!(self.writer, Writer::Quick | Writer::Watched(_) | Writer::Stock(_))
     }

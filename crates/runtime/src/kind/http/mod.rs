@@ -9,6 +9,7 @@ use crate::call::Call;
 use crate::guest::Program;
 use crate::host::http::{Answer, Exchange, QuickView, wasi_error};
 use crate::instance::{self, Host, Wasi, in_time};
+use crate::kept::Kept;
 use crate::threads::Task;
 use crate::trap;
 use http::{HeaderValue, Request, Response, header};
@@ -21,8 +22,8 @@ use tracing::Instrument;
 use wasmtime::Store;
 use wasmtime::component::Resource;
 use wasmtime_wasi_http::WasiHttpView;
-use wasmtime_wasi_http::p2::bindings::ProxyPre;
 use wasmtime_wasi_http::p2::bindings::http::types::Scheme;
+use wasmtime_wasi_http::p2::bindings::{Proxy, ProxyPre};
 use wasmtime_wasi_http::p2::types::{HostIncomingRequest, HostResponseOutparam};
 
 /// How a guest ended, with the answer that nobody has taken.
@@ -89,34 +90,51 @@ fn no_response(call: &Call, why: &str) -> Error {
 }
 
 async fn run(call: &Arc<Call>, request: Request<Body>, exchange: Arc<Exchange>) -> Ended {
-    let wasi = match Wasi::handler(call) {
-        Ok(wasi) => wasi,
-        Err(error) => return Ended { answer: None, result: Err(super::command::preopen_failed(call, &error)) },
+    let (mut store, kept) = match call.hosted.kept.take() {
+        Some(Kept { mut store, proxy, calls }) => {
+            instance::renew(&mut store, call);
+            (store, Some((proxy, calls)))
+        }
+        None => match Wasi::handler(call) {
+            Ok(wasi) => (instance::store_of(call, wasi), None),
+            Err(error) => return Ended { answer: None, result: Err(super::command::preopen_failed(call, &error)) },
+        },
     };
-    let mut store = instance::store_of(call, wasi);
-    let outcome = in_time(call, handle(call, &mut store, request, Arc::clone(&exchange))).await;
+    let outcome = in_time(call, handle(call, &mut store, kept, request, Arc::clone(&exchange))).await;
     call.hosted.counters.memory(store.data().limiter.bytes());
     let answer = QuickView(store.data_mut()).answer();
     let last_line = store.data_mut().last_line();
-    let result = outcome.map_err(|error| trap::error(call, store.data(), &error, &last_line));
+    let result = match outcome {
+        Ok((proxy, calls)) => {
+            call.hosted.kept.keep(&call.hosted, Kept { store, proxy, calls });
+            Ok(())
+        }
+        Err(error) => Err(trap::error(call, store.data(), &error, &last_line)),
+    };
     if let Err(error) = &result {
         exchange.judge(error.clone());
     }
     Ended { answer, result }
 }
 
+/// Calls the guest; answers the instance and how many calls it has served.
 async fn handle(
     call: &Call,
     store: &mut Store<Host>,
+    kept: Option<(Proxy, u32)>,
     request: Request<Body>,
     exchange: Arc<Exchange>,
-) -> wasmtime::Result<()> {
+) -> wasmtime::Result<(Proxy, u32)> {
     let (request, response) = match call.hosted.shared.options.stock_http {
         true => stock(call, store.data_mut(), request, exchange)?,
         false => store.data_mut().quick.start(request, exchange),
     };
-    let proxy = pre(call)?.instantiate_async(&mut *store).await?;
-    proxy.wasi_http_incoming_handler().call_handle(store, request, response).await
+    let (proxy, calls) = match kept {
+        Some(kept) => kept,
+        None => (pre(call)?.instantiate_async(&mut *store).await?, 0),
+    };
+    proxy.wasi_http_incoming_handler().call_handle(store, request, response).await?;
+    Ok((proxy, calls + 1))
 }
 
 fn pre(call: &Call) -> wasmtime::Result<&ProxyPre<Host>> {
