@@ -11,6 +11,7 @@ pub mod metadata;
 pub mod path;
 pub mod policy;
 pub mod pubsub;
+pub mod scope;
 pub mod secrets;
 pub mod sidecar;
 pub mod state;

@@ -8,12 +8,12 @@ use crate::stats::{Counters, Rate};
 use crate::{GuestKind, GuestSpec, Limits, incoming, limits::key, threads};
 use futures_util::FutureExt;
 use http::{HeaderMap, Request, Response};
+use pillion_api::scope::{self, Scope};
 use pillion_api::{Body, Code, Error, trace::TraceContext};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
-use tracing::Instrument;
 
 /// The thread of a guest sees the deadline first; this one speaks up where a bulk operation holds that thread.
 const EDGE_GRACE: Duration = Duration::from_millis(20);
@@ -99,7 +99,7 @@ pub(crate) struct Call {
     pub(crate) edge: tokio::runtime::Handle,
     /// The count of apps that the call came through, for the calls that the guest makes.
     pub(crate) hops: Option<http::HeaderValue>,
-    request: String,
+    request: Arc<str>,
     host_calls: AtomicU64,
 }
 
@@ -140,17 +140,10 @@ impl Call {
             .limit(key::TIMEOUT, u64::try_from(limit.as_millis()).unwrap_or(u64::MAX))
     }
 
-    fn span(&self, trigger: &'static str) -> tracing::Span {
-        let (app, guest, request_id) = self.names();
-        tracing::info_span!(
-            "call",
-            app,
-            guest,
-            request_id,
-            trigger,
-            trace_id = format_args!("{:032x}", self.trace.trace_id),
-            span_id = format_args!("{:016x}", self.trace.span_id)
-        )
+    fn scope(&self, trigger: &'static str) -> Arc<Scope> {
+        let (app, guest, request_id) =
+            (Arc::clone(&self.hosted.app), Arc::clone(&self.hosted.name), Arc::clone(&self.request));
+        Arc::new(Scope { app, guest: Some(guest), request_id, trace: self.trace, trigger: Some(trigger) })
     }
 }
 
@@ -174,11 +167,11 @@ pub(crate) fn random_u64() -> u64 {
     STATE.with(|state| state.hash_one(COUNT.fetch_add(1, Ordering::Relaxed))).max(1)
 }
 
-fn request_id(headers: &HeaderMap, trace: TraceContext) -> String {
+fn request_id(headers: &HeaderMap, trace: TraceContext) -> Arc<str> {
     let given = headers.get("x-request-id").and_then(|value| value.to_str().ok());
     match given {
-        Some(id) if !id.is_empty() && id.len() <= MAX_REQUEST_ID => id.to_owned(),
-        _ => format!("{:016x}", trace.span_id),
+        Some(id) if !id.is_empty() && id.len() <= MAX_REQUEST_ID => id.into(),
+        _ => format!("{:016x}", trace.span_id).into(),
     }
 }
 
@@ -208,9 +201,9 @@ async fn admitted(
     let (body, _share) = incoming::receive(hosted.kind(), body, limit, budget).await?;
     let permits = hosted.admit().await?;
     let call = Call::new(hosted, &parts.headers);
-    let span = call.span(trigger);
+    let scope = call.scope(trigger);
     let future = crate::kind::call(Arc::clone(&call), Request::from_parts(parts, body), permits);
-    on_guest_thread(&call, future.instrument(span)).await
+    on_guest_thread(&call, scope::within(scope, future)).await
 }
 
 /// Runs a call where guests run: here, if this is such a thread, since handing a call over and its answer back costs more

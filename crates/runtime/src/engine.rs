@@ -180,7 +180,8 @@ mod tests {
             let mut config = config(&options, reset);
             config.epoch_interruption(false);
             let engine = Engine::new(&config).expect("an engine");
-            let module = wasmtime::Module::new(&engine, SECRETS).expect("a module");
+            let binary = wat::parse_str(SECRETS).expect("text");
+            let module = wasmtime::Module::from_binary(&engine, &binary).expect("a module");
             for round in 0..5 {
                 let mut store = wasmtime::Store::new(&engine, ());
                 let instance = wasmtime::Instance::new(&mut store, &module, &[]).expect("an instance");

@@ -94,6 +94,10 @@ impl Load<'_> {
             Code::Component(component) => link_component(shared, &inspection, component, call)?,
         };
         let mode = self.mode.clone();
+        if matches!(mode, Mode::Reuse { .. }) && !matches!(program, Program::Http(_)) {
+            return Err(invalid("is no handler of requests, and only their instances can serve again")
+                .hint("use `mode: fresh`, or `mode: reset` if its start is what takes long"));
+        }
         Ok(Guest(Arc::new(Inner { name: self.name.into(), inspection, program, needs, mode })))
     }
 }

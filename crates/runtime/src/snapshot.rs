@@ -75,7 +75,8 @@ enum Context<'a> {
 /// [`pillion_api::Code::GuestInvalid`] where the state can't be kept: tables that change, imported memories.
 pub(crate) fn instrument<'a>(binary: &'a [u8], format: Format, start: &str) -> Result<Instrumented<'a>, Error> {
     let mut wizer = Wizer::new();
-    wizer.init_func(start);
+    // A component names the function where it is lifted, which stays.
+    wizer.init_func(start).keep_init_func(format == Format::Component);
     let instrumented = guarded(|| match format {
         Format::Module => wizer.instrument(binary).map(|(context, code)| (Context::Module(Box::new(context)), code)),
         Format::Component => {
@@ -125,6 +126,7 @@ impl Instrumented<'_> {
         code.map_err(|error| {
             let cause = trap::error(&call, store.data(), &error, &last_line);
             invalid(format!("could not be prepared by `{}`: {}", self.start, cause.message()))
+                .hint("its start has clocks and random numbers, and nothing else; or use `mode: fresh`")
         })
     }
 

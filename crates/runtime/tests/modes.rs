@@ -103,6 +103,7 @@ async fn a_start_that_can_not_be_is_refused_when_the_guest_is_loaded() {
     };
     check(built("http-hello").into(), reset(None), "exports none of `wizer-initialize`");
     check(built("http-prepared").into(), reset(Some("begin")), "exports no function `begin`");
+    check(PROGRAM.into(), Mode::Reuse { calls: 2 }, "only their instances can serve again");
     let traps = r#"(module (memory (export "memory") 1) (func (export "_start"))
         (func (export "wizer.initialize") unreachable))"#;
     check(traps.into(), reset(None), "could not be prepared by `wizer.initialize`");

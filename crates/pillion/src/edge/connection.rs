@@ -11,6 +11,7 @@ use hyper::{
 };
 use std::{
     convert::Infallible,
+    future::poll_fn,
     io,
     pin::pin,
     sync::{Arc, Mutex, PoisonError, atomic::Ordering},
@@ -127,9 +128,14 @@ async fn drive_http1(socket: Socket, connection: Connection, mut stop: watch::Re
     let result = loop {
         tokio::select! {
             // To its end, not `poll_without_shutdown`: that one forgets what was not yet written.
-            result = &mut driver => break result,
-            // hyper doesn't look at the socket again by itself, and the idle time is counted there.
-            () = shared.answered.notified() => {}
+            result = poll_fn(|cx| {
+                let mut poll = Pin::new(&mut driver).poll(cx);
+                // Where hyper has not looked at the socket since an answer was handed over, the idle time isn't counted.
+                while poll.is_pending() && shared.answered.swap(false, Ordering::Relaxed) {
+                    poll = Pin::new(&mut driver).poll(cx);
+                }
+                poll
+            }) => break result,
             _ = stop.wait_for(|stop| *stop), if !stopping => {
                 stopping = true;
                 Pin::new(&mut driver).graceful_shutdown();

@@ -19,7 +19,6 @@ use std::{
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWriteExt, ReadBuf},
     net::TcpStream,
-    sync::Notify,
     time::{Instant, Sleep, sleep_until},
 };
 
@@ -35,8 +34,8 @@ const LINGER_TIME: Duration = Duration::from_secs(2);
 pub(super) struct Shared {
     /// Requests whose answer is not wholly handed over.
     pub(super) in_flight: AtomicUsize,
-    /// Told each time an answer is wholly handed over: the wait for the next head begins then.
-    pub(super) answered: Notify,
+    /// Set each time an answer is wholly handed over: the wait for the next head begins then.
+    pub(super) answered: AtomicBool,
     /// Set where the client may still be sending when the connection ends.
     pub(super) linger: AtomicBool,
     two_framings: AtomicBool,
@@ -132,6 +131,7 @@ impl Socket {
     /// Reads between requests, through the eyes of `heads`.
     fn poll_read_head(&mut self, cx: &mut Context<'_>, mut buf: ReadBufCursor<'_>) -> Poll<io::Result<()>> {
         let Some(watch) = &mut self.heads else { return Pin::new(&mut self.stream).poll_read(cx, buf) };
+        self.shared.answered.store(false, Ordering::Relaxed);
         watch.enter_wait();
         let mut piece = [0; HEAD_PIECE];
         let mut piece = ReadBuf::new(&mut piece[..HEAD_PIECE.min(buf.remaining())]);

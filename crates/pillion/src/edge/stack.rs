@@ -13,6 +13,7 @@ use crate::telemetry::{
 use async_trait::async_trait;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, Version, header};
 use hyper::body::Incoming;
+use pillion_api::scope::{self, Scope};
 use pillion_api::{Body, Code, Error, body, path};
 use std::{
     any::Any,
@@ -27,7 +28,6 @@ use std::{
     task::{Context, Poll},
     time::Instant,
 };
-use tracing::Instrument;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
@@ -156,7 +156,7 @@ impl Drop for InFlight {
     fn drop(&mut self) {
         self.taken();
         self.shared.in_flight.fetch_sub(1, Ordering::Release);
-        self.shared.answered.notify_one();
+        self.shared.answered.store(true, Ordering::Relaxed);
     }
 }
 
@@ -172,11 +172,11 @@ pub(super) fn answer(
         let started = Instant::now();
         // First, so that even a refusal can be found in the logs by its id.
         let id = request_id(request.headers());
-        let log = log_span(&port, &id, &in_flight.span);
+        let log = scope_of(&port, &id, &in_flight.span);
         let is_http1 = request.version() < Version::HTTP_2;
         // The head alone decides here: what is refused costs no body and no guest.
         let mut response = match refuse::check(&request, fault, &port.limits) {
-            Ok(path) => serve(&port, info, request, path, &id, &in_flight).instrument(log.clone()).await,
+            Ok(path) => scope::within(log.clone(), serve(&port, info, request, path, &id, &in_flight)).await,
             Err(error) => Answer { response: refuse::show(&error, port.limits.face), close: true },
         };
         if response.close && is_http1 {
@@ -270,7 +270,7 @@ fn finish(
     in_flight: &mut InFlight,
     id: RequestId,
     started: Instant,
-    log: &tracing::Span,
+    log: &Arc<Scope>,
 ) -> Response<Body> {
     let status = response.status();
     let elapsed = started.elapsed();
@@ -291,27 +291,22 @@ fn finish(
     response
 }
 
-fn log_answer(log: &tracing::Span, response: &Response<Body>, milliseconds: f64) {
+fn log_answer(log: &Arc<Scope>, response: &Response<Body>, milliseconds: f64) {
     let status = response.status().as_u16();
     let error = response.extensions().get::<Error>();
-    log.in_scope(|| match error {
+    let _entered = scope::enter(log);
+    match error {
         Some(error) if status >= 500 => {
             tracing::warn!(status, milliseconds, code = error.code().name(), fault = ?error.fault(), "{error}");
         }
         Some(error) => tracing::info!(status, milliseconds, code = error.code().name(), "{error}"),
         None => tracing::debug!(status, milliseconds, "answered"),
-    });
+    }
 }
 
-fn log_span(port: &Port, id: &RequestId, span: &Span) -> tracing::Span {
-    let context = span.context();
-    tracing::info_span!(
-        "request",
-        app = %port.observe.app,
-        request_id = %id.0,
-        trace_id = %format_args!("{:032x}", context.trace_id),
-        span_id = %format_args!("{:016x}", context.span_id),
-    )
+fn scope_of(port: &Port, id: &RequestId, span: &Span) -> Arc<Scope> {
+    let (app, request_id) = (port.observe.app.clone(), id.0.clone());
+    Arc::new(Scope { app, guest: None, request_id, trace: span.context(), trigger: None })
 }
 
 /// The client's id where it can stand in a log and a header as it is, else one of ours.

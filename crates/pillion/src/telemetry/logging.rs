@@ -1,9 +1,10 @@
 //! Logs: one record a line, as text on a terminal and as JSON elsewhere.
 //!
-//! A record takes `app`, `guest`, `request_id`, `trace_id` and `span_id` from the spans around it. What a guest says
+//! A record takes `app`, `guest`, `request_id`, `trace_id` and `span_id` from the call that the thread works for. What a guest says
 //! is somebody else's text, so whatever could begin a new line or move a terminal's cursor is written as an escape.
 
 use chrono::{SecondsFormat, Utc};
+use pillion_api::scope::Scope;
 use std::{
     fmt::{self, Write as _},
     io::{self, IsTerminal},
@@ -121,7 +122,7 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Logger {
     }
 
     fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
-        let mut fields = Fields::default();
+        let mut fields = pillion_api::scope::current().map(|scope| Fields::of(&scope)).unwrap_or_default();
         for span in context.event_scope(event).into_iter().flat_map(tracing_subscriber::registry::Scope::from_root) {
             if let Some(of_span) = span.extensions().get::<Fields>() {
                 of_span.0.iter().for_each(|(name, value)| fields.set(name, value.clone()));
@@ -150,6 +151,18 @@ enum Value {
 struct Fields(Vec<(&'static str, Value)>);
 
 impl Fields {
+    fn of(scope: &Scope) -> Self {
+        let mut fields = Self::default();
+        let mut text = |name, text: &str| fields.set(name, Value::Text(text.to_owned()));
+        text("app", &scope.app);
+        scope.guest.iter().for_each(|guest| text("guest", guest));
+        text("request_id", &scope.request_id);
+        text("trace_id", &format!("{:032x}", scope.trace.trace_id));
+        text("span_id", &format!("{:016x}", scope.trace.span_id));
+        scope.trigger.iter().for_each(|trigger| text("trigger", trigger));
+        fields
+    }
+
     fn set(&mut self, name: &'static str, value: Value) {
         match self.0.iter().position(|(other, _)| *other == name) {
             Some(at) => self.0[at].1 = value,

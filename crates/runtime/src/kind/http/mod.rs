@@ -14,11 +14,10 @@ use crate::threads::Task;
 use crate::trap;
 use http::{HeaderValue, Request, Response, header};
 use http_body_util::BodyExt;
-use pillion_api::{Body, Code, Error};
+use pillion_api::{Body, Code, Error, scope};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Poll;
-use tracing::Instrument;
 use wasmtime::Store;
 use wasmtime::component::Resource;
 use wasmtime_wasi_http::WasiHttpView;
@@ -70,7 +69,7 @@ fn whole(call: &Arc<Call>, exchange: &Arc<Exchange>, ended: Ended) -> Result<Res
 
 /// The guest is not at its end: what it does after a whole answer is its own time, up to its deadline.
 fn goes_on(call: &Arc<Call>, exchange: &Arc<Exchange>, answer: Answer, guest: Guest) -> Result<Response<Body>, Error> {
-    let task = || Task::of(call.hosted.shared.threads.handle().spawn(guest.in_current_span()));
+    let task = || Task::of(call.hosted.shared.threads.handle().spawn(scope::within_current(guest)));
     match answer {
         Answer::Failed(code) => Err(answered_with(call, &code)),
         Answer::Stream(response) => Ok(body::stream(call, response, Some(task()), Arc::clone(exchange))),
