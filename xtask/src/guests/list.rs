@@ -104,6 +104,7 @@ pub(crate) const GUESTS: &[Guest] = &[
     test("http-echo", "guests/http-echo", REACTOR),
     test("http-hello", "guests/http-hello", PROXY),
     test("http-prepared", "guests/http-prepared", PROXY),
+    test("http-service", "guests/http-service", PROXY),
     test("tf-first", "guests/tf-first", Kind::Bindgen),
     test("tf-second", "guests/tf-second", Kind::Bindgen),
 ];
