@@ -2,6 +2,7 @@
 
 use crate::admission::{Gate, Permit};
 use crate::kept::Pool;
+use crate::kind::http::shared::Handler;
 use crate::outgoing::Outgoing;
 use crate::runtime::Shared;
 use crate::stats::{Counters, Rate};
@@ -11,8 +12,8 @@ use http::{HeaderMap, Request, Response};
 use pillion_api::scope::{self, Scope};
 use pillion_api::{Body, Code, Error, trace::TraceContext};
 use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 /// The thread of a guest sees the deadline first; this one speaks up where a bulk operation holds that thread.
@@ -31,6 +32,8 @@ pub(crate) struct Hosted {
     pub(crate) counters: Counters,
     /// Instances that wait for their next call.
     pub(crate) kept: Pool,
+    /// Instances that serve several calls at the same time.
+    pub(crate) handler: OnceLock<Handler>,
     gate: Gate,
     log_rate: Rate,
 }
@@ -43,6 +46,7 @@ impl Hosted {
             gate: Gate::new(spec.limits.concurrency),
             log_rate: Rate::new(spec.limits.log_rate),
             kept: Pool::new(spec.guest.mode()),
+            handler: OnceLock::new(),
             counters: Counters::default(),
             shared: Arc::clone(shared),
             outgoing: outgoing.map(Arc::new),

@@ -67,7 +67,17 @@ pub(crate) fn engine(options: &Options) -> wasmtime::Result<Engine> {
         kept = kept_resident(options),
         "memories between two calls"
     );
-    Engine::new(&config(options, reset))
+    Engine::new(&config(options, reset, keep_resident(options, reset)))
+}
+
+/// An engine for components of WASI 0.3. Its memories stay mapped between two calls only where the budget has room for
+/// that: the other engine's do already.
+pub(crate) fn of_services(options: &Options, keeps: bool) -> wasmtime::Result<Engine> {
+    let reset = Reset::detect();
+    let keep = if keeps { keep_resident(options, reset) } else { 0 };
+    let mut config = config(options, reset, keep);
+    config.concurrency_support(true).wasm_component_model_async(true);
+    Engine::new(&config)
 }
 
 /// Bytes that memories keep mapped between two calls at most, over the whole process.
@@ -79,10 +89,10 @@ fn warm_slots(options: &Options) -> u32 {
     options.max_instances.clamp(1, WARM_SLOTS)
 }
 
-fn config(options: &Options, reset: Reset) -> Config {
+fn config(options: &Options, reset: Reset, keep: usize) -> Config {
     let mut config = Config::new();
     config
-        .allocation_strategy(InstanceAllocationStrategy::Pooling(pool(options, reset)))
+        .allocation_strategy(InstanceAllocationStrategy::Pooling(pool(options, reset, keep)))
         .memory_init_cow(true)
         // A full reservation with its guard lets compiled code do without bounds checks.
         .memory_reservation(POOL_MEMORY as u64)
@@ -101,7 +111,7 @@ fn config(options: &Options, reset: Reset) -> Config {
     config
 }
 
-fn pool(options: &Options, reset: Reset) -> PoolingAllocationConfig {
+fn pool(options: &Options, reset: Reset, keep: usize) -> PoolingAllocationConfig {
     let instances = options.max_instances.max(1);
     let core = instances.saturating_mul(CORE_INSTANCES_PER_INSTANCE);
     let mut pool = PoolingAllocationConfig::new();
@@ -122,7 +132,7 @@ fn pool(options: &Options, reset: Reset) -> PoolingAllocationConfig {
         .max_unused_warm_slots(warm_slots(options))
         .table_keep_resident(64 << 10)
         .async_stack_keep_resident(32 << 10)
-        .linear_memory_keep_resident(keep_resident(options, reset));
+        .linear_memory_keep_resident(keep);
     if reset == Reset::DirtyPages {
         pool.pagemap_scan(Enabled::Yes);
     }
@@ -177,7 +187,7 @@ mod tests {
         // One slot, so that every instance gets the memory of the one before.
         let options = Options { max_instances: 1, ..Options::default() };
         for reset in resets {
-            let mut config = config(&options, reset);
+            let mut config = config(&options, reset, keep_resident(&options, reset));
             config.epoch_interruption(false);
             let engine = Engine::new(&config).expect("an engine");
             let binary = wat::parse_str(SECRETS).expect("text");

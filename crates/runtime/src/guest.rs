@@ -9,6 +9,7 @@ use std::sync::Arc;
 use wasmtime::InstancePre;
 use wasmtime_wasi::p2::bindings::CommandPre;
 use wasmtime_wasi_http::p2::bindings::ProxyPre;
+use wasmtime_wasi_http::p3::bindings::ServicePre;
 
 /// How a guest is called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -60,6 +61,14 @@ pub enum Mode {
         /// Calls of one instance, at least 1.
         calls: u32,
     },
+    /// The same with several calls at the same time in one instance, as handlers of WASI 0.3 are made for. A trap of one
+    /// ends them all.
+    Concurrent {
+        /// Calls of one instance, at least 1.
+        calls: u32,
+        /// Calls at the same time in one instance, at least 1.
+        at_once: u32,
+    },
 }
 
 /// Linked code.
@@ -67,6 +76,8 @@ pub(crate) enum Program {
     Core(InstancePre<Host>),
     Command(CommandPre<Host>),
     Http(ProxyPre<Host>),
+    /// A handler of WASI 0.3.
+    Service(ServicePre<Host>),
     Bindgen(BindgenPre),
 }
 
@@ -89,7 +100,7 @@ impl Guest {
     pub fn kind(&self) -> GuestKind {
         match self.0.program {
             Program::Core(_) | Program::Command(_) => GuestKind::Command,
-            Program::Http(_) => GuestKind::Http,
+            Program::Http(_) | Program::Service(_) => GuestKind::Http,
             Program::Bindgen(_) => GuestKind::Bindgen,
         }
     }

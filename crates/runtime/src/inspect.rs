@@ -10,6 +10,8 @@ use wasmparser::{CompositeInnerType, ExternalKind, Parser, Payload, TypeRef, Val
 const PAGE: u64 = 64 << 10;
 /// Imports and exports that are listed; a file with more is none that a person wrote.
 const MAX_NAMES: usize = 10_000;
+/// What a handler of WASI 0.3 exports.
+const SERVICE: &str = "wasi:http/handler@0.3.";
 
 /// Core module or component.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -246,6 +248,15 @@ fn signature(ty: &CompositeInnerType) -> String {
     }
 }
 
+impl Inspection {
+    /// Whether it is a handler of WASI 0.3, a released one. Who exports both is called by 0.2, which costs less.
+    pub(crate) fn is_service(&self) -> bool {
+        let versions = self.exports.iter().filter_map(|export| export.name.strip_prefix(SERVICE));
+        let also_0_2 = self.exports.iter().any(|export| export.name.starts_with("wasi:http/incoming-handler@0.2"));
+        !also_0_2 && versions.into_iter().any(|version| !version.contains('-'))
+    }
+}
+
 fn classify(inspection: &mut Inspection) {
     let decided = match inspection.format {
         Format::Component => component_kind(inspection),
@@ -262,17 +273,19 @@ fn classify(inspection: &mut Inspection) {
 
 fn component_kind(inspection: &Inspection) -> Result<GuestKind, String> {
     let exports = |prefix: &str| inspection.exports.iter().any(|export| export.name.starts_with(prefix));
-    if exports("wasi:http/incoming-handler@0.2") {
+    if exports("wasi:http/incoming-handler@0.2") || inspection.is_service() {
         Ok(GuestKind::Http)
     } else if exports("wasi:cli/run@0.2") {
         Ok(GuestKind::Command)
-    } else if exports("wasi:http/handler@0.3") || exports("wasi:cli/run@0.3") {
-        Err("is a component of WASI 0.3, which is not supported yet; build it for 0.2 (wasm32-wasip2)".into())
+    } else if exports("wasi:http/handler@0.3") {
+        Err("is built for a release candidate of WASI 0.3; build it for 0.3.0 or later".into())
+    } else if exports("wasi:cli/run@0.3") {
+        Err("is a command of WASI 0.3, which is not supported yet; build it for 0.2 (wasm32-wasip2)".into())
     } else if exports("pillion:dapr/") {
         Err("exports the world `pillion:dapr/service`, which is not supported yet".into())
     } else {
-        Err("is a component that exports neither `wasi:http/incoming-handler@0.2` (an http guest) nor `wasi:cli/run@0.2` \
-             (a command)"
+        Err("is a component that exports none of `wasi:http/incoming-handler@0.2` and `wasi:http/handler@0.3` (http guests) and \
+             `wasi:cli/run@0.2` (a command)"
             .into())
     }
 }
@@ -299,6 +312,8 @@ fn needs(inspection: &mut Inspection) {
     for (module, block, line) in [
         ("wasi:http/outgoing-handler", "invocation", "invoke: [<app-id>]"),
         ("wasi:http/outgoing-handler", "outgoing HTTP", "hosts: [<host>]"),
+        ("wasi:http/client", "invocation", "invoke: [<app-id>]"),
+        ("wasi:http/client", "outgoing HTTP", "hosts: [<host>]"),
         ("wasi:keyvalue/", "state", "state: [<store>]"),
         ("wasi:messaging/", "pub/sub", "publish: [<pubsub>/<topic>]"),
         ("wasi:blobstore/", "bindings", "bindings: [<binding>]"),

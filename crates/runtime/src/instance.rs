@@ -7,11 +7,12 @@ use crate::host::http::{Quick, QuickView};
 use crate::limiter::Limiter;
 use crate::outgoing::Hooks;
 use crate::output::{Lines, Stream};
+use crate::room::Room;
 use crate::ticker::Running;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Instant;
-use wasmtime::component::ResourceTable;
+use wasmtime::component::{GuestTaskId, ResourceTable};
 use wasmtime::{Store, UpdateDeadline};
 use wasmtime_wasi::p1::WasiP1Ctx;
 use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
@@ -26,6 +27,8 @@ pub(crate) struct Host {
     pub(crate) limiter: Limiter,
     pub(crate) sessions: Sessions,
     pub(crate) call: Arc<Call>,
+    /// Who is in it, if several calls may be.
+    room: Option<Arc<Room>>,
     /// None while it waits for its next call.
     running: Option<Running>,
 }
@@ -107,9 +110,29 @@ impl Host {
         self.call = Arc::clone(call);
         self.hooks = Hooks(Arc::clone(call));
         self.quick = Quick::default();
-        self.running = Some(call.hosted.shared.ticker.run());
+        self.running = Some(running(call));
         if let Wasi::Handler(handler) = &mut self.wasi {
             handler.streams.iter().for_each(|stream| stream.sink().renew(call));
+        }
+    }
+
+    /// Another call beside others: it may log as much as any.
+    pub(crate) fn refill_log(&mut self) {
+        if let Wasi::Handler(handler) = &mut self.wasi {
+            handler.streams.iter().for_each(|stream| stream.sink().refill());
+        }
+    }
+
+    /// Whether several calls may be in the instance.
+    pub(crate) fn is_shared(&self) -> bool {
+        self.room.is_some()
+    }
+
+    /// What the guest asks for next is for the call that began with this task, or for none that is known.
+    pub(crate) fn ask_for(&mut self, root: Option<GuestTaskId>) {
+        if let Some(room) = &self.room {
+            let call = root.and_then(|task| room.call_of(task));
+            self.hooks = Hooks(call.unwrap_or_else(|| Arc::clone(&self.call)));
         }
     }
 
@@ -202,13 +225,29 @@ pub(crate) fn store_of(call: &Arc<Call>, mut wasi: Wasi) -> Store<Host> {
         limiter: Limiter::new(limits, Arc::clone(&shared.budget)),
         sessions: Sessions::default(),
         call: Arc::clone(call),
-        running: Some(shared.ticker.run()),
+        room: None,
+        running: Some(running(call)),
     };
-    let mut store = Store::new(&shared.engine, host);
+    let (engine, _) = shared.machine(&call.hosted.spec.guest.0.program);
+    let mut store = Store::new(engine, host);
     store.limiter(|host| &mut host.limiter);
     store.set_max_component_handles(limits.resources);
     arm(&mut store, call);
     store
+}
+
+/// A store for several calls: it ends when the last of them has to be over.
+pub(crate) fn store_of_room(call: &Arc<Call>, wasi: Wasi, room: &Arc<Room>) -> Store<Host> {
+    let mut store = store_of(call, wasi);
+    store.data_mut().room = Some(Arc::clone(room));
+    let room = Arc::clone(room);
+    yield_and_end_at(&mut store, move || room.deadline());
+    store
+}
+
+/// The clock ticks for the call.
+fn running(call: &Call) -> Running {
+    call.hosted.shared.machine(&call.hosted.spec.guest.0.program).1.run()
 }
 
 /// A store that served before, for another call of the same guest.
@@ -220,15 +259,16 @@ pub(crate) fn renew(store: &mut Store<Host>, call: &Arc<Call>) {
 /// What every call has anew.
 fn arm(store: &mut Store<Host>, call: &Call) {
     store.set_hostcall_fuel(call.hosted.limits().hostcall_bytes());
-    yield_and_end_at(store, call.deadline);
+    let deadline = call.deadline;
+    yield_and_end_at(store, move || deadline);
 }
 
 /// Lets others run at every tick, and ends the guest at its deadline. An answer that was begun goes out: whoever has run
 /// for a tick may run for many.
-fn yield_and_end_at(store: &mut Store<Host>, deadline: Instant) {
+fn yield_and_end_at(store: &mut Store<Host>, deadline: impl Fn() -> Instant + Send + Sync + 'static) {
     store.set_epoch_deadline(1);
     store.epoch_deadline_callback(move |mut context| {
-        if Instant::now() >= deadline {
+        if Instant::now() >= deadline() {
             return Err(Deadline.into());
         }
         QuickView(context.data_mut()).hand_over();

@@ -1,7 +1,7 @@
 //! What guests can import: the linkers, and who provides what is missing.
 
 use crate::instance::Host;
-use crate::{host, inspect::Import};
+use crate::{Inspection, host, inspect::Import};
 use std::collections::BTreeMap;
 use wasmtime::{Engine, ExternType, Linker, Module, UnknownImportError, component};
 
@@ -27,6 +27,15 @@ pub(crate) fn component(engine: &Engine, stock_http: bool) -> wasmtime::Result<c
     Ok(linker)
 }
 
+/// WASI 0.3 with wasi:http, and WASI 0.2 without it: what toolchains still build libraries of the language for.
+pub(crate) fn service(engine: &Engine) -> wasmtime::Result<component::Linker<Host>> {
+    let mut linker = component::Linker::new(engine);
+    wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
+    wasmtime_wasi::p3::add_to_linker(&mut linker)?;
+    host::client::add_to_linker(&mut linker)?;
+    Ok(linker)
+}
+
 /// The functions that a module imports and no one here provides.
 pub(crate) fn missing(linker: &Linker<Host>, module: &Module) -> Vec<Import> {
     let mut missing = Vec::new();
@@ -44,16 +53,19 @@ pub(crate) fn missing(linker: &Linker<Host>, module: &Module) -> Vec<Import> {
     missing
 }
 
-/// Interfaces of a component that no one here provides. Versions 0.2.x are one to the linker.
-pub(crate) fn missing_interfaces(imports: &[Import]) -> Vec<Import> {
+/// Interfaces of a component that no one here provides. Versions 0.2.x are one to the linker, and so are 0.3.x.
+pub(crate) fn missing_interfaces(inspection: &Inspection) -> Vec<Import> {
+    let service = inspection.is_service();
     let provided = |import: &&Import| {
         let (interface, version) = import.module.split_once('@').unwrap_or((&import.module, ""));
         let package = interface.split_once('/').map_or(interface, |(package, _)| package);
         let known =
             ["wasi:io", "wasi:cli", "wasi:clocks", "wasi:filesystem", "wasi:sockets", "wasi:random", "wasi:http"];
-        version.starts_with("0.2.") && known.contains(&package)
+        let of_0_2 = version.starts_with("0.2.") && !(service && package == "wasi:http");
+        let of_0_3 = service && version.starts_with("0.3.") && !version.contains('-') && package != "wasi:io";
+        (of_0_2 || of_0_3) && known.contains(&package)
     };
-    imports.iter().filter(|import| !provided(import)).cloned().collect()
+    inspection.imports.iter().filter(|import| !provided(import)).cloned().collect()
 }
 
 /// A sentence on each missing module, and who usually provides it.
@@ -81,6 +93,7 @@ fn advice(module: &str) -> String {
         ("wasi:nn", "is inference by wasi-nn, which is not supported yet"),
         ("wasi:keyvalue", "is not supported yet: reach state by HTTP through the sidecar"),
         ("wasi:messaging", "is not supported yet: publish by HTTP through the sidecar"),
+        ("wasi:http", "is not of the version of the handler itself: build all of it for one, 0.2 or 0.3"),
         ("wasi:", "is not supported in this version: build for WASI 0.2 without it"),
         ("wasi", "is not supported: threads and sockets of preview 1 are extensions of one engine"),
         ("wasmedge_", "has no such function in either generation of the interface"),

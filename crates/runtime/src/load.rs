@@ -14,6 +14,7 @@ use wasmtime::component::Component;
 use wasmtime::{Engine, Module, ResourcesRequired};
 use wasmtime_wasi::p2::bindings::CommandPre;
 use wasmtime_wasi_http::p2::bindings::ProxyPre;
+use wasmtime_wasi_http::p3::bindings::ServicePre;
 
 /// Bytes of a page of memory.
 const PAGE: u64 = 64 << 10;
@@ -48,28 +49,30 @@ impl Load<'_> {
         }
         let binary = inspect::to_binary(bytes)?;
         let mut inspection = checked(shared, &binary)?;
+        fits(&inspection, self.mode)?;
+        let engine = shared.engine_of(&inspection)?;
         let start = match self.mode {
             Mode::Reset { init } => Some(snapshot::start_of(&inspection, init.as_deref())?),
-            Mode::Fresh | Mode::Reuse { .. } => None,
+            Mode::Fresh | Mode::Reuse { .. } | Mode::Concurrent { .. } => None,
         };
         let whole = inspection.clone();
         if let Some(start) = &start {
             snapshot::after(&mut inspection, start);
         }
         let compile = || match &start {
-            None => compile_code(&shared.engine, &inspection, &binary),
+            None => compile_code(engine, &inspection, &binary),
             Some(start) => self.prepared(&whole, &binary, start),
         };
         let Some(cache) = &shared.cache else {
             return compile().map(|code| (inspection.clone(), code));
         };
-        if let Some(code) = cache.get(&shared.engine, &inspection) {
+        if let Some(code) = cache.get(engine, &inspection) {
             return Ok((inspection, code));
         }
         let code = compile()?;
-        let fingerprint = artefact::fingerprint(&shared.engine);
+        let fingerprint = artefact::fingerprint(engine);
         let file = artefact::encode(Some(cache.key()), &fingerprint, &inspection, &serialize(&code)?);
-        cache.put(&shared.engine, &inspection, &file);
+        cache.put(engine, &inspection, &file);
         Ok((inspection, code))
     }
 
@@ -94,7 +97,7 @@ impl Load<'_> {
             Code::Component(component) => link_component(shared, &inspection, component, call)?,
         };
         let mode = self.mode.clone();
-        if matches!(mode, Mode::Reuse { .. }) && !matches!(program, Program::Http(_)) {
+        if matches!(mode, Mode::Reuse { .. }) && !matches!(program, Program::Http(_) | Program::Service(_)) {
             return Err(invalid("is no handler of requests, and only their instances can serve again")
                 .hint("use `mode: fresh`, or `mode: reset` if its start is what takes long"));
         }
@@ -123,17 +126,32 @@ pub(crate) fn compile(shared: &Shared, bytes: &[u8]) -> Result<Vec<u8>, Error> {
     }
     let binary = inspect::to_binary(bytes)?;
     let inspection = checked(shared, &binary)?;
-    let code = compile_code(&shared.engine, &inspection, &binary)?;
-    let code = serialize(&code)?;
+    let engine = shared.engine_of(&inspection)?;
+    let code = serialize(&compile_code(engine, &inspection, &binary)?)?;
     let key = shared.cache.as_ref().map(|cache| cache.key());
-    Ok(artefact::encode(key, &artefact::fingerprint(&shared.engine), &inspection, &code))
+    Ok(artefact::encode(key, &artefact::fingerprint(engine), &inspection, &code))
+}
+
+/// Whether a guest can be kept as its mode says.
+fn fits(inspection: &Inspection, mode: &Mode) -> Result<(), Error> {
+    match mode {
+        Mode::Reset { .. } if inspection.is_service() => {
+            Err(invalid("is a handler of WASI 0.3, whose start can't be kept")
+                .hint("use `mode: fresh` or `mode: reuse`"))
+        }
+        Mode::Concurrent { .. } if !inspection.is_service() => {
+            Err(invalid("can't have several calls at the same time in one instance: only a handler of WASI 0.3 can")
+                .hint("use `mode: reuse`, or build it for `wasi:http/handler@0.3`"))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// What can be refused before the expensive compilation.
 fn checked(shared: &Shared, binary: &[u8]) -> Result<Inspection, Error> {
     let inspection = inspect::read(binary)?;
     if inspection.format == Format::Component {
-        let missing = link::missing_interfaces(&inspection.imports);
+        let missing = link::missing_interfaces(&inspection);
         if !missing.is_empty() {
             let (what, hint) = link::explain(&missing);
             return Err(invalid(what).hint(hint));
@@ -164,12 +182,14 @@ fn precompiled(shared: &Shared, file: &[u8], options: &LoadOptions) -> Result<(I
         return Err(invalid("is native code that was compiled elsewhere, or with another cache directory")
             .hint("load the .wasm file, compile it on this machine, or say that you trust this file"));
     }
-    if opened.fingerprint != artefact::fingerprint(&shared.engine) {
+    let inspection = opened.inspection().ok_or_else(artefact::damaged)?;
+    fits(&inspection, &options.mode)?;
+    let engine = shared.engine_of(&inspection)?;
+    if opened.fingerprint != artefact::fingerprint(engine) {
         return Err(invalid("was compiled by another version, or for another processor").hint("compile it again"));
     }
-    let inspection = opened.inspection().ok_or_else(artefact::damaged)?;
     // SAFETY: this machine's key signed the file, or the operator vouches for it.
-    let code = unsafe { cache::deserialize(&shared.engine, inspection.format, opened.code) };
+    let code = unsafe { cache::deserialize(engine, inspection.format, opened.code) };
     Ok((inspection, code.map_err(|error| invalid(format!("can't be loaded: {error:#}")))?))
 }
 
@@ -268,6 +288,10 @@ fn link_component(
         return Err(invalid(format!("is a component, so `call: {call}` has no meaning")).hint("remove `call:`"));
     }
     let linked = |error: wasmtime::Error| invalid(format!("can't be linked: {error:#}"));
+    if inspection.is_service() {
+        let pre = shared.services()?.linker.instantiate_pre(component).map_err(linked)?;
+        return ServicePre::new(pre).map(Program::Service).map_err(linked);
+    }
     let pre = shared.component.instantiate_pre(component).map_err(linked)?;
     match inspection.kind {
         Some(GuestKind::Http) => ProxyPre::new(pre).map(Program::Http).map_err(linked),

@@ -33,6 +33,9 @@ const RESERVED: [HeaderName; 6] = [
 /// The longest name of a host is 253 characters; more of it is in no log.
 const MAX_SHOWN_HOST: usize = 253;
 
+/// Bytes of a body that the host holds at a time for a guest of 0.3: two such parts for each body.
+const BODY_PART: usize = 64 << 10;
+
 /// What the guests of one app can reach.
 pub(crate) struct Outgoing {
     app: Arc<str>,
@@ -214,6 +217,11 @@ impl WasiHttpHooks for Hooks {
     /// As the default does, which makes a filter on the heap for each name.
     fn is_forbidden_header(&mut self, name: &HeaderName) -> bool {
         DEFAULT_FORBIDDEN_HEADERS.contains(name)
+    }
+
+    /// What a guest of 0.3 writes at once is copied in parts of this size.
+    fn p3_outgoing_body_chunk_size(&mut self) -> usize {
+        BODY_PART
     }
 
     fn send_request(&mut self, request: Request<WasiBody>, options: Option<RequestOptions>, _: Io) -> Sending {

@@ -159,6 +159,11 @@ impl Lines {
         self.call = Arc::clone(call);
     }
 
+    /// All that one call may write, for one that comes on top of others.
+    pub(crate) fn refill(&mut self) {
+        self.left = self.call.hosted.limits().log;
+    }
+
     /// Logs what has no line end yet, and how much was dropped. Answers the last line that said something.
     pub(crate) fn finish(&mut self) -> String {
         if !self.line.is_empty() {

@@ -4,6 +4,7 @@ use crate::admission::Gate;
 use crate::cache::Cache;
 use crate::instance::Host;
 use crate::limiter::Budget;
+use crate::services::Later;
 use crate::threads::GuestThreads;
 use crate::ticker::Ticker;
 use crate::{App, AppSpec, DaprHttp, Guest, Mode, Options, engine, kind, link, load, threads};
@@ -52,6 +53,8 @@ pub(crate) struct Shared {
     pub(crate) budget: Arc<Budget>,
     pub(crate) process: Gate,
     pub(crate) options: Options,
+    /// The second engine.
+    pub(crate) later: Later,
     edge: OnceLock<Handle>,
 }
 
@@ -96,6 +99,7 @@ impl Runtime {
             process: Gate::new(options.process_concurrency),
             engine,
             options,
+            later: Later::default(),
             edge: Handle::try_current().map_or_else(|_| OnceLock::new(), OnceLock::from),
         })))
     }

@@ -39,9 +39,16 @@ fn what_can_not_be_run_is_refused_with_what_to_do() {
     );
     let wrong = r#"(module (import "wasi_snapshot_preview1" "fd_write" (func)) (func (export "_start")))"#;
     check(refused(&runtime, wrong), "can't be linked", "");
-    check(refused(&runtime, "(component)"), "exports neither", "");
-    let newer = r#"(component (instance $i) (export "wasi:http/handler@0.3.0" (instance $i)))"#;
-    check(refused(&runtime, newer), "WASI 0.3", "");
+    check(refused(&runtime, "(component)"), "exports none of", "");
+    let handler = |version: &str, import: &str| {
+        format!(r#"(component {import} (instance $i) (export "wasi:http/handler@{version}" (instance $i)))"#)
+    };
+    check(refused(&runtime, &handler("0.3.0", "")), "can't be linked", "");
+    check(refused(&runtime, &handler("0.3.0-rc-2026-03-15", "")), "a release candidate of WASI 0.3", "");
+    let mixed = r#"(import "wasi:http/outgoing-handler@0.2.0" (instance))"#;
+    check(refused(&runtime, &handler("0.3.0", mixed)), "`wasi:http/outgoing-handler@0.2.0`", "for one, 0.2 or 0.3");
+    let command = r#"(component (instance $i) (export "wasi:cli/run@0.3.0" (instance $i)))"#;
+    check(refused(&runtime, command), "a command of WASI 0.3", "");
     let foreign = r#"(component (import "wasi:keyvalue/store@0.2.0-draft" (instance)))"#;
     check(refused(&runtime, foreign), "`wasi:keyvalue/store@0.2.0-draft`", "reach state by HTTP");
 }

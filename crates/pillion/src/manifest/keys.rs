@@ -130,7 +130,7 @@ pub(super) const WASM: &[Key] = &[
     key("allow", "mapping", "", "what the guests may touch; nothing else is"),
     key(
         "mode",
-        "fresh, reset or reuse",
+        "fresh, reset, reuse or concurrent",
         "fresh",
         "what a call finds of earlier ones: nothing, the state right after the guest's start, or all they left",
     ),
@@ -140,7 +140,18 @@ pub(super) const WASM: &[Key] = &[
         "wizer-initialize, wizer.initialize or _initialize",
         "the function that is the start of a guest with `mode: reset`",
     ),
-    key("reuse", "number", "1000", "calls that one instance of a guest with `mode: reuse` serves, one at a time"),
+    key(
+        "reuse",
+        "number",
+        "1000",
+        "calls that one instance of a guest serves: one at a time with `mode: reuse`, several with `mode: concurrent`",
+    ),
+    key(
+        "atOnce",
+        "number",
+        "16",
+        "calls at the same time in one instance of a guest with `mode: concurrent`, which is for wasi:http 0.3 alone",
+    ),
 ];
 
 pub(super) const GUEST: &[Key] = &[
@@ -152,7 +163,7 @@ pub(super) const GUEST: &[Key] = &[
     key("limits", "mapping", "wasm.limits", "what one call of this guest may use"),
     key(
         "mode",
-        "fresh, reset or reuse",
+        "fresh, reset, reuse or concurrent",
         "fresh",
         "what a call finds of earlier ones: nothing, the state right after the guest's start, or all they left",
     ),
@@ -162,7 +173,18 @@ pub(super) const GUEST: &[Key] = &[
         "wizer-initialize, wizer.initialize or _initialize",
         "the function that is the start of a guest with `mode: reset`",
     ),
-    key("reuse", "number", "1000", "calls that one instance of a guest with `mode: reuse` serves, one at a time"),
+    key(
+        "reuse",
+        "number",
+        "1000",
+        "calls that one instance of a guest serves: one at a time with `mode: reuse`, several with `mode: concurrent`",
+    ),
+    key(
+        "atOnce",
+        "number",
+        "16",
+        "calls at the same time in one instance of a guest with `mode: concurrent`, which is for wasi:http 0.3 alone",
+    ),
 ];
 
 pub(super) const ROUTE: &[Key] = &[

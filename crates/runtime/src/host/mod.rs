@@ -1,6 +1,7 @@
 //! Host modules of old guests (inference and pictures, as WasmEdge provides them, both generations side by side), and the
 //! quick way of wasi:http.
 
+pub(crate) mod client;
 pub(crate) mod http;
 mod image;
 mod memory;

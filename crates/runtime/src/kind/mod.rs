@@ -23,7 +23,7 @@ pub(crate) async fn call(
     let (parts, incoming) = request.into_parts();
     let guest = call.hosted.spec.guest.clone();
     match (&guest.0.program, incoming) {
-        (Program::Http(_), Incoming::Streaming(body)) => {
+        (Program::Http(_) | Program::Service(_), Incoming::Streaming(body)) => {
             http::call(call, Request::from_parts(parts, body), permits).await
         }
         (Program::Core(pre), Incoming::Whole(body)) => {

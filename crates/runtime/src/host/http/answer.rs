@@ -5,6 +5,7 @@ use http::{HeaderMap, Response};
 use pillion_api::Error;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use tokio::sync::Notify;
 use wasmtime_wasi_http::p2::bindings::http::types::ErrorCode;
 use wasmtime_wasi_http::p2::body::HyperOutgoingBody;
 
@@ -34,6 +35,7 @@ pub(crate) struct Exchange {
     answer: Mutex<Option<Answer>>,
     verdict: Mutex<Option<Error>>,
     finished: AtomicBool,
+    read: Notify,
 }
 
 impl Exchange {
@@ -54,6 +56,16 @@ impl Exchange {
     /// Whether the answer is whole, so that whatever becomes of the guest is none of the client's business.
     pub(crate) fn is_finished(&self) -> bool {
         self.finished.load(Ordering::Acquire)
+    }
+
+    /// Whoever reads the streaming answer has seen its end.
+    pub(crate) fn was_read(&self) {
+        self.read.notify_one();
+    }
+
+    /// Waits until the streaming answer was read.
+    pub(crate) async fn read(&self) {
+        self.read.notified().await;
     }
 
     /// What the guest's end was, set before its store is dropped: a body whose guest is gone looks like one that ended

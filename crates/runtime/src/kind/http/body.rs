@@ -14,8 +14,9 @@ use std::collections::VecDeque;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use wasmtime_wasi_http::Error as WasiError;
+use tokio::time::{Sleep, sleep_until};
 use wasmtime_wasi_http::p2::body::HyperOutgoingBody;
+use wasmtime_wasi_http::{Error as WasiError, WasiBody};
 
 /// An answer in memory, of a guest that ended well or by `failure`.
 pub(super) fn of_whole(call: &Arc<Call>, whole: Whole, failure: Option<Error>) -> Response<Body> {
@@ -91,11 +92,52 @@ pub(super) fn stream(
     let left = call.hosted.limits().response;
     response.map(|inner| {
         if inner.is_end_stream() {
+            exchange.was_read();
             task.into_iter().for_each(Task::let_go);
             return body::empty();
         }
         GuestBody { inner: Some(inner), task, exchange, left, call: Arc::clone(call) }.boxed_unsync()
     })
+}
+
+/// An answer that has to be over at its call's deadline, though its instance goes on.
+pub(super) struct Timed {
+    inner: WasiBody,
+    timer: Pin<Box<Sleep>>,
+    call: Arc<Call>,
+    exchange: Arc<Exchange>,
+}
+
+impl Timed {
+    pub(super) fn new(inner: WasiBody, call: &Arc<Call>, exchange: &Arc<Exchange>) -> Self {
+        let timer = Box::pin(sleep_until(call.deadline.into()));
+        Self { inner, timer, call: Arc::clone(call), exchange: Arc::clone(exchange) }
+    }
+}
+
+impl http_body::Body for Timed {
+    type Data = Bytes;
+    type Error = WasiError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, WasiError>>> {
+        // First the time: a guest that writes without end would never be late otherwise.
+        if self.timer.as_mut().poll(context).is_ready() {
+            self.exchange.judge(self.call.timed_out());
+            return Poll::Ready(Some(Err(WasiError::HttpResponseTimeout)));
+        }
+        Pin::new(&mut self.inner).poll_frame(context)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.inner.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.inner.size_hint()
+    }
 }
 
 /// A body that its guest still writes. Dropped before its end, it takes the guest with it.
@@ -129,6 +171,7 @@ impl GuestBody {
             }
             Some(error) => Some(Err(self.broken(error))),
             None => {
+                self.exchange.was_read();
                 // What the guest does after its answer is its own time, up to its deadline.
                 self.task.take().into_iter().for_each(Task::let_go);
                 None
@@ -140,6 +183,16 @@ impl GuestBody {
         (self.inner, self.task) = (None, None);
         broken(&self.call, &error);
         error
+    }
+}
+
+impl Drop for GuestBody {
+    fn drop(&mut self) {
+        // Whoever has all the bytes that were promised reads on no more, and was not left in the lurch.
+        if self.inner.as_ref().is_some_and(|inner| inner.size_hint().exact() == Some(0)) {
+            self.exchange.was_read();
+            self.task.take().into_iter().for_each(Task::let_go);
+        }
     }
 }
 

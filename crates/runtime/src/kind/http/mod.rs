@@ -1,12 +1,14 @@
-//! wasi:http handlers of 0.2. The guest runs in the task of its caller until its answer is known: a small one is whole
+//! wasi:http handlers of 0.2 and 0.3. The guest runs in the task of its caller until its answer is known: a small one is whole
 //! when the guest returns, and then nothing else was needed. A guest that still writes then goes on in a task of its own,
 //! which the streaming body owns.
 
 mod body;
+mod service;
+pub(crate) mod shared;
 
 use crate::admission::Permit;
 use crate::call::Call;
-use crate::guest::Program;
+use crate::guest::{Mode, Program};
 use crate::host::http::{Answer, Exchange, QuickView, wasi_error};
 use crate::instance::{self, Host, Wasi, in_time};
 use crate::kept::Kept;
@@ -21,8 +23,9 @@ use std::task::Poll;
 use wasmtime::Store;
 use wasmtime::component::Resource;
 use wasmtime_wasi_http::WasiHttpView;
+use wasmtime_wasi_http::handler::Proxy;
+use wasmtime_wasi_http::p2::bindings::ProxyPre;
 use wasmtime_wasi_http::p2::bindings::http::types::Scheme;
-use wasmtime_wasi_http::p2::bindings::{Proxy, ProxyPre};
 use wasmtime_wasi_http::p2::types::{HostIncomingRequest, HostResponseOutparam};
 
 /// How a guest ended, with the answer that nobody has taken.
@@ -39,6 +42,9 @@ pub(crate) async fn call(
     request: Request<Body>,
     permits: (Permit, Permit),
 ) -> Result<Response<Body>, Error> {
+    if let Mode::Concurrent { .. } = call.hosted.spec.guest.mode() {
+        return Box::pin(shared::call(call, request, permits)).await;
+    }
     let exchange = Arc::new(Exchange::default());
     let (of_guest, to) = (Arc::clone(&call), Arc::clone(&exchange));
     let mut guest: Guest = Box::pin(async move {
@@ -124,15 +130,19 @@ async fn handle(
     request: Request<Body>,
     exchange: Arc<Exchange>,
 ) -> wasmtime::Result<(Proxy, u32)> {
+    if let Program::Service(pre) = &call.hosted.spec.guest.0.program {
+        return Box::pin(service::handle(call, store, pre, kept, request, exchange)).await;
+    }
     let (request, response) = match call.hosted.shared.options.stock_http {
         true => stock(call, store.data_mut(), request, exchange)?,
         false => store.data_mut().quick.start(request, exchange),
     };
     let (proxy, calls) = match kept {
         Some(kept) => kept,
-        None => (pre(call)?.instantiate_async(&mut *store).await?, 0),
+        None => (Proxy::P2(pre(call)?.instantiate_async(&mut *store).await?), 0),
     };
-    proxy.wasi_http_incoming_handler().call_handle(store, request, response).await?;
+    let Proxy::P2(handler) = &proxy else { wasmtime::bail!("an instance of 0.3 is called by 0.2") };
+    handler.wasi_http_incoming_handler().call_handle(store, request, response).await?;
     Ok((proxy, calls + 1))
 }
 

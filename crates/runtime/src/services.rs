@@ -1,0 +1,70 @@
+//! What handlers of WASI 0.3 run on: an engine whose stores can run several calls at the same time. It is made when the
+//! first such guest is loaded: all others start and run without it.
+
+use crate::guest::Program;
+use crate::instance::Host;
+use crate::limiter::{Budget, Share};
+use crate::runtime::Shared;
+use crate::ticker::Ticker;
+use crate::{Inspection, Options, engine, link};
+use pillion_api::{Code, Error};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use wasmtime::Engine;
+use wasmtime::component::Linker;
+
+/// The engine of 0.3 with what belongs to it.
+pub(crate) struct Services {
+    pub(crate) engine: Engine,
+    pub(crate) linker: Linker<Host>,
+    ticker: Ticker,
+    /// What its idle memories keep mapped.
+    _kept: Share,
+}
+
+impl Services {
+    fn make(options: &Options, budget: &Arc<Budget>) -> wasmtime::Result<Self> {
+        let kept = Share::new(budget);
+        let keeps = kept.grow(engine::kept_resident(options));
+        let engine = engine::of_services(options, keeps)?;
+        Ok(Self { linker: link::service(&engine)?, ticker: Ticker::start(&engine)?, engine, _kept: kept })
+    }
+}
+
+/// None until somebody asks.
+#[derive(Default)]
+pub(crate) struct Later {
+    made: OnceLock<Services>,
+    making: Mutex<()>,
+}
+
+impl Shared {
+    /// # Errors
+    /// [`Code::Internal`]: this machine has no room for another engine.
+    pub(crate) fn services(&self) -> Result<&Services, Error> {
+        // Guests are loaded at the same time, and an engine reserves much address space: only one is made.
+        let _making = self.later.making.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(services) = self.later.made.get() {
+            return Ok(services);
+        }
+        let failed =
+            |error| Error::new(Code::Internal, format!("the engine for guests of WASI 0.3 can't start: {error:#}"));
+        let services = Services::make(&self.options, &self.budget).map_err(failed)?;
+        Ok(self.later.made.get_or_init(|| services))
+    }
+
+    /// The engine that a guest is compiled for.
+    ///
+    /// # Errors
+    /// As [`services`](Self::services).
+    pub(crate) fn engine_of(&self, inspection: &Inspection) -> Result<&Engine, Error> {
+        if inspection.is_service() { self.services().map(|services| &services.engine) } else { Ok(&self.engine) }
+    }
+
+    /// The engine that a linked guest belongs to, and its clock.
+    pub(crate) fn machine(&self, program: &Program) -> (&Engine, &Ticker) {
+        match (program, self.later.made.get()) {
+            (Program::Service(_), Some(services)) => (&services.engine, &services.ticker),
+            _ => (&self.engine, &self.ticker),
+        }
+    }
+}
