@@ -202,7 +202,8 @@ async fn admitted(
     let permits = hosted.admit().await?;
     let call = Call::new(hosted, &parts.headers);
     let scope = call.scope(trigger);
-    let future = crate::kind::call(Arc::clone(&call), Request::from_parts(parts, body), permits);
+    // Boxed here: kilobytes that each layer around them would move, and hold twice.
+    let future = Box::pin(crate::kind::call(Arc::clone(&call), Request::from_parts(parts, body), permits));
     on_guest_thread(&call, scope::within(scope, future)).await
 }
 
