@@ -213,7 +213,7 @@ fn check_triggers(app: &str, triggers: &[Trigger], guests: &[&str]) -> Result<()
 
 /// A limit below what a guest declares would fail at every call, so it fails here.
 fn check_limits(app: &str, spec: &GuestSpec) -> Result<(), Error> {
-    let (needs, limits) = (spec.guest.0.needs, &spec.limits);
+    let (needs, limits) = (spec.guest.0.code.needs, &spec.limits);
     let refused = |what: String, key: &'static str, value: u64| {
         Error::new(Code::GuestInvalid, format!("guest `{}` of app `{app}` {what}", spec.name))
             .hint(format!("raise `{key}` of the guest if it needs that much"))

@@ -7,7 +7,7 @@ use crate::instance::{self, Host, in_time};
 use crate::output::{Collected, Lines, Stream};
 use crate::runtime::Shared;
 use crate::trap::{self, Ended};
-use crate::{GuestSpec, guest::Program};
+use crate::{GuestSpec, code, program::Program};
 use bytes::Bytes;
 use http::{HeaderMap, Request, Response, header, request::Parts};
 use pillion_api::{Body, Code, Error};
@@ -113,7 +113,8 @@ pub(crate) async fn run_plain(shared: &Arc<Shared>, spec: GuestSpec) -> Result<i
     let call = Call::new(&hosted, &HeaderMap::new());
     let mut wasi = plain_wasi(&call).map_err(|error| preopen_failed(&call, &error))?;
     let task = async move {
-        let entry = match &guest.0.program {
+        let program = code::program(&call).await?;
+        let entry = match &*program {
             Program::Core(pre) => Entry::Core(pre),
             Program::Command(pre) => Entry::Component(pre),
             _ => {
