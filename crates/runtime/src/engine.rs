@@ -180,7 +180,7 @@ mod tests {
             let mut config = config(&options, reset);
             config.epoch_interruption(false);
             let engine = Engine::new(&config).expect("an engine");
-            let module = wasmtime::Module::new(&engine, SECRETS).expect("a module");
+            let module = wasmtime::Module::new(&engine, wat::parse_str(SECRETS).expect("good text")).expect("a module");
             for round in 0..5 {
                 let mut store = wasmtime::Store::new(&engine, ());
                 let instance = wasmtime::Instance::new(&mut store, &module, &[]).expect("an instance");
