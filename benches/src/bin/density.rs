@@ -18,6 +18,8 @@ const GREETING: &str = "hello world";
 const SPIN: &str = "(loop $spin (br $spin))";
 /// Live instances are given so long to be there; most of it is their turns on one thread.
 const LIVE: Duration = Duration::from_secs(4);
+/// One instance is given so long.
+const SETTLED: Duration = Duration::from_millis(200);
 const MAX_COUNT: usize = 100_000;
 /// Files whose code is in memory where most have left it.
 const FEW: usize = 10;
@@ -107,18 +109,23 @@ fn answer(app: &App) -> Result<Bytes> {
 /// Instances that run, none of which touches memory.
 fn live(cache: &Path, count: usize) -> Result<serde_json::Value> {
     let runtime = host::runtime(256, Some(cache))?;
-    let limits = Limits { concurrency: count, timeout: LIVE * 2, ..Limits::default() };
+    let limits = Limits { concurrency: count + 1, timeout: LIVE * 2, ..Limits::default() };
     let app = load(&runtime, guest(0, SPIN)?, &limits)?;
     tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+        let call = || {
+            let app = app.clone();
+            tokio::spawn(async move { host::call(&app, &Bytes::new()).await })
+        };
+        // What the first call brings is not of the others.
+        let mut calls = vec![call()];
+        while app.stats()[0].in_flight == 0 {
+            tokio::task::yield_now().await;
+        }
+        tokio::time::sleep(SETTLED).await;
         let before = resident()?;
-        let calls: Vec<_> = (0..count)
-            .map(|_| {
-                let app = app.clone();
-                tokio::spawn(async move { host::call(&app, &Bytes::new()).await })
-            })
-            .collect();
+        calls.extend((0..count).map(|_| call()));
         tokio::time::sleep(LIVE).await;
-        let in_flight = app.stats()[0].in_flight;
+        let in_flight = app.stats()[0].in_flight - 1;
         let during = resident()?;
         calls.iter().for_each(tokio::task::JoinHandle::abort);
         #[allow(clippy::cast_precision_loss)]

@@ -36,9 +36,9 @@ pub(crate) struct Hosted {
 }
 
 impl Hosted {
-    pub(crate) fn new(shared: &Arc<Shared>, app: &str, spec: GuestSpec, outgoing: Option<Outgoing>) -> Self {
+    pub(crate) fn new(shared: &Arc<Shared>, app: &Arc<str>, spec: GuestSpec, outgoing: Option<Outgoing>) -> Self {
         Self {
-            app: app.into(),
+            app: Arc::clone(app),
             name: spec.name.as_str().into(),
             gate: Gate::new(spec.limits.concurrency),
             log_rate: Rate::new(spec.limits.log_rate),
@@ -209,7 +209,8 @@ async fn admitted(
     let permits = hosted.admit().await?;
     let call = Call::new(hosted, &parts.headers);
     let span = call.span(trigger);
-    let future = crate::kind::call(Arc::clone(&call), Request::from_parts(parts, body), permits);
+    // On the heap, as each of the futures around it would have room for it.
+    let future = Box::pin(crate::kind::call(Arc::clone(&call), Request::from_parts(parts, body), permits));
     on_guest_thread(&call, future.instrument(span)).await
 }
 

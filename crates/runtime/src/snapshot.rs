@@ -14,6 +14,7 @@ use crate::{Guest, GuestKind, GuestSpec, Inspection, Limits, trap};
 use http::HeaderMap;
 use pillion_api::Error;
 use std::panic::AssertUnwindSafe;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 use wasmtime::component::{Lift, WasmList};
@@ -112,7 +113,7 @@ impl Instrumented<'_> {
     async fn run(self, shared: &Arc<Shared>, guest: Guest) -> Result<Vec<u8>, Error> {
         let limits = Limits { timeout: START_TIMEOUT, memory: START_MEMORY, ..Limits::default() };
         let spec = GuestSpec { limits, ..GuestSpec::new(guest.name().to_owned(), guest.clone()) };
-        let hosted = Arc::new(Hosted::new(shared, "", spec, None));
+        let hosted = Arc::new(Hosted::new(shared, &"".into(), spec, None));
         let call = Call::new(&hosted, &HeaderMap::new());
         let stderr = Stream::new(Lines::new(&call, "stderr"));
         let mut wasi = instance::wasi(&call, &stderr).map_err(|error| cannot(&error))?;
@@ -120,7 +121,7 @@ impl Instrumented<'_> {
             GuestKind::Http => instance::store_of(&call, Wasi::handler(&call).map_err(|error| cannot(&error))?),
             _ => instance::store(&call, wasi.build_p1()),
         };
-        let code = in_time(&call, self.state(&mut store, &guest)).await;
+        let code = in_time(&call, pin!(self.state(&mut store, &guest))).await;
         let last_line = stderr.sink().finish();
         code.map_err(|error| {
             let cause = trap::error(&call, store.data(), &error, &last_line);

@@ -15,7 +15,7 @@ use crate::{code, trap};
 use http::{HeaderValue, Request, Response, header};
 use http_body_util::BodyExt;
 use pillion_api::{Body, Code, Error};
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::Poll;
 use tracing::Instrument;
@@ -100,7 +100,7 @@ async fn run(call: &Arc<Call>, request: Request<Body>, exchange: Arc<Exchange>) 
             Err(error) => return Ended { answer: None, result: Err(super::command::preopen_failed(call, &error)) },
         },
     };
-    let outcome = in_time(call, handle(call, &mut store, kept, request, Arc::clone(&exchange))).await;
+    let outcome = in_time(call, pin!(handle(call, &mut store, kept, request, Arc::clone(&exchange)))).await;
     call.hosted.counters.memory(store.data().limiter.bytes());
     let answer = QuickView(store.data_mut()).answer();
     let last_line = store.data_mut().last_line();
