@@ -36,9 +36,9 @@ pub(crate) struct Hosted {
 }
 
 impl Hosted {
-    pub(crate) fn new(shared: &Arc<Shared>, app: &str, spec: GuestSpec, outgoing: Option<Outgoing>) -> Self {
+    pub(crate) fn new(shared: &Arc<Shared>, app: &Arc<str>, spec: GuestSpec, outgoing: Option<Outgoing>) -> Self {
         Self {
-            app: app.into(),
+            app: Arc::clone(app),
             name: spec.name.as_str().into(),
             gate: Gate::new(spec.limits.concurrency),
             log_rate: Rate::new(spec.limits.log_rate),

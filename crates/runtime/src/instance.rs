@@ -8,6 +8,7 @@ use crate::limiter::Limiter;
 use crate::outgoing::Hooks;
 use crate::output::{Lines, Stream};
 use crate::ticker::Running;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Instant;
@@ -236,9 +237,12 @@ fn yield_and_end_at(store: &mut Store<Host>, deadline: Instant) {
     });
 }
 
-/// Bounds the time that a guest spends in host calls, where no tick reaches it. Work that never waits needs no timer.
-pub(crate) async fn in_time<T>(call: &Call, work: impl Future<Output = wasmtime::Result<T>>) -> wasmtime::Result<T> {
-    let mut work = std::pin::pin!(work);
+/// Bounds the time that a guest spends in host calls, where no tick reaches it. Work that never waits needs no timer. The
+/// work comes pinned: moved in here, it would take its place in the caller's future twice.
+pub(crate) async fn in_time<T>(
+    call: &Call,
+    mut work: Pin<&mut impl Future<Output = wasmtime::Result<T>>>,
+) -> wasmtime::Result<T> {
     let mut timer = None;
     std::future::poll_fn(|context| {
         if let Poll::Ready(result) = work.as_mut().poll(context) {

@@ -6,23 +6,23 @@ mod body;
 
 use crate::admission::Permit;
 use crate::call::Call;
-use crate::guest::Program;
 use crate::host::http::{Answer, Exchange, QuickView, wasi_error};
 use crate::instance::{self, Host, Wasi, in_time};
 use crate::kept::Kept;
+use crate::program::Program;
 use crate::threads::Task;
-use crate::trap;
+use crate::{code, trap};
 use http::{HeaderValue, Request, Response, header};
 use http_body_util::BodyExt;
 use pillion_api::{Body, Code, Error, scope};
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::Poll;
 use wasmtime::Store;
 use wasmtime::component::Resource;
 use wasmtime_wasi_http::WasiHttpView;
+use wasmtime_wasi_http::p2::bindings::Proxy;
 use wasmtime_wasi_http::p2::bindings::http::types::Scheme;
-use wasmtime_wasi_http::p2::bindings::{Proxy, ProxyPre};
 use wasmtime_wasi_http::p2::types::{HostIncomingRequest, HostResponseOutparam};
 
 /// How a guest ended, with the answer that nobody has taken.
@@ -99,7 +99,7 @@ async fn run(call: &Arc<Call>, request: Request<Body>, exchange: Arc<Exchange>) 
             Err(error) => return Ended { answer: None, result: Err(super::command::preopen_failed(call, &error)) },
         },
     };
-    let outcome = in_time(call, handle(call, &mut store, kept, request, Arc::clone(&exchange))).await;
+    let outcome = in_time(call, pin!(handle(call, &mut store, kept, request, Arc::clone(&exchange)))).await;
     call.hosted.counters.memory(store.data().limiter.bytes());
     let answer = QuickView(store.data_mut()).answer();
     let last_line = store.data_mut().last_line();
@@ -130,17 +130,13 @@ async fn handle(
     };
     let (proxy, calls) = match kept {
         Some(kept) => kept,
-        None => (pre(call)?.instantiate_async(&mut *store).await?, 0),
+        None => match &*code::program(call).await? {
+            Program::Http(pre) => (pre.instantiate_async(&mut *store).await?, 0),
+            _ => wasmtime::bail!("the guest is no handler of requests"),
+        },
     };
     proxy.wasi_http_incoming_handler().call_handle(store, request, response).await?;
     Ok((proxy, calls + 1))
-}
-
-fn pre(call: &Call) -> wasmtime::Result<&ProxyPre<Host>> {
-    match &call.hosted.spec.guest.0.program {
-        Program::Http(pre) => Ok(pre),
-        _ => wasmtime::bail!("the guest is no handler of requests"),
-    }
 }
 
 /// The two resources that a handler is called with, as the stock implementation makes them.
