@@ -8,6 +8,7 @@ mod jpeg;
 mod linear;
 mod png;
 mod resize;
+mod scratch;
 mod taps;
 
 use crate::Kernel;

@@ -21,11 +21,14 @@ pub(crate) fn json(value: &impl Serialize) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A note for people about long work, on standard error and only if that is a terminal.
+/// A note for people about long work: on standard error if that is a terminal, else in the log.
 pub(crate) fn progress(text: &str) {
     let mut err = std::io::stderr().lock();
     if err.is_terminal() {
         let _ = writeln!(err, "{text}");
+    } else {
+        drop(err);
+        tracing::info!("{text}");
     }
 }
 

@@ -72,6 +72,32 @@ fn a_guest_that_cannot_be_linked_stops_the_start() {
     check(dir.path(), &["_start", "build a program with a `main`"]);
 }
 
+/// Guests are compiled several at a time; what is said of them stands in their order all the same.
+#[test]
+fn every_bad_guest_is_found_in_the_order_of_the_manifest() {
+    let dir = folder("", "");
+    let app = |id: &str| {
+        let guests = ["a", "b", "c"].map(|name| format!("        {name}: {{ source: {id}-{name}.wat }}\n")).concat();
+        let routes = "      routes: [{ path: /, guest: a }]\n";
+        format!("  - appID: {id}\n    appDirPath: .\n    appPort: 0\n    wasm:\n{routes}      guests:\n{guests}")
+    };
+    let manifest = format!("version: 1\napps:\n{}{}", app("one"), app("two"));
+    fs::write(dir.path().join("dapr.yaml"), manifest).expect("written");
+    for name in ["one-a", "one-b", "one-c", "two-a", "two-b", "two-c"] {
+        let wat = format!(r#"(module (import "env" "{name}" (func)) (func (export "_start")))"#);
+        let wat = if name == "two-b" { r#"(module (func (export "_start")))"#.to_owned() } else { wat };
+        fs::write(dir.path().join(format!("{name}.wat")), wat).expect("written");
+    }
+    let finished = run(&["check"], dir.path());
+    let places: Vec<_> = ["one-a", "one-b", "one-c", "two-a", "two-c"]
+        .map(|name| {
+            finished.stderr.find(&format!("`{name}` of `env`")).unwrap_or_else(|| panic!("{}", finished.stderr))
+        })
+        .to_vec();
+    assert!(places.is_sorted(), "{}", finished.stderr);
+    assert!(!finished.stderr.contains("`two-b`"), "{}", finished.stderr);
+}
+
 #[test]
 fn a_missing_model_and_a_wrong_digest_stop_the_start() {
     let with = |models: &str| folder(&GOOD.replace("cat.wat }", &format!("cat.wat, models: {models} }}")), "");

@@ -37,7 +37,7 @@ pub struct App(Arc<Inner>);
 
 struct Inner {
     id: String,
-    guests: Vec<Arc<Hosted>>,
+    guests: Box<[Arc<Hosted>]>,
     router: Router,
     triggers: Vec<Trigger>,
 }
@@ -55,13 +55,15 @@ impl App {
         let router = Router::new(&spec.app_id, spec.routes, &names)?;
         check_triggers(&spec.app_id, &spec.triggers, &names)?;
         spec.guests.iter().try_for_each(|guest| check_limits(&spec.app_id, guest))?;
+        let app_id: Arc<str> = spec.app_id.as_str().into();
         let guests = spec.guests.into_iter().map(|guest| {
             let (sidecar, dapr_http) = (Arc::clone(&sidecar), Arc::clone(&dapr_http));
             let (ports, hosts, places) = (Arc::clone(&ports), Arc::clone(&hosts), guest.limits.outgoing);
-            let outgoing = Outgoing::new(&spec.app_id, sidecar, dapr_http, ports, hosts, places);
-            Arc::new(Hosted::new(shared, &spec.app_id, guest, Some(outgoing)))
+            let outgoing = Outgoing::new(&app_id, sidecar, dapr_http, ports, hosts, places);
+            Arc::new(Hosted::new(shared, &app_id, guest, Some(outgoing)))
         });
-        let guests = guests.collect();
+        // A vector would keep the room of the specifications that it is made of.
+        let guests = guests.collect::<Vec<_>>().into_boxed_slice();
         Ok(Self(Arc::new(Inner { id: spec.app_id, guests, router, triggers: spec.triggers })))
     }
 
@@ -213,7 +215,7 @@ fn check_triggers(app: &str, triggers: &[Trigger], guests: &[&str]) -> Result<()
 
 /// A limit below what a guest declares would fail at every call, so it fails here.
 fn check_limits(app: &str, spec: &GuestSpec) -> Result<(), Error> {
-    let (needs, limits) = (spec.guest.0.needs, &spec.limits);
+    let (needs, limits) = (spec.guest.0.code.needs, &spec.limits);
     let refused = |what: String, key: &'static str, value: u64| {
         Error::new(Code::GuestInvalid, format!("guest `{}` of app `{app}` {what}", spec.name))
             .hint(format!("raise `{key}` of the guest if it needs that much"))

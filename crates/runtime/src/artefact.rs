@@ -3,7 +3,7 @@
 //! ```text
 //! 0   magic "PILLION\x01"
 //! 8   BLAKE3 of the payload: the file is whole
-//! 40  keyed BLAKE3 of the payload: this machine made it
+//! 40  keyed BLAKE3 of that digest and the payload: this machine made it
 //! 72  payload: fingerprint of the engine (32), digest of the guest (32), length of the inspection (u32 LE),
 //!     inspection (JSON), code
 //! ```
@@ -19,10 +19,12 @@ const DIGEST: usize = 32;
 const PAYLOAD: usize = 8 + 2 * DIGEST;
 const FIXED: usize = 2 * DIGEST + 4;
 /// Version of Wasmtime and of this format; a change of either makes old files worthless.
-const VERSION: &str = concat!("pillion artefact 1, wasmtime 48.0, ", env!("CARGO_PKG_VERSION"));
+const VERSION: &str = concat!("pillion artefact 2, wasmtime 48.0, ", env!("CARGO_PKG_VERSION"));
 
-/// A key of this machine, or none.
+/// A key of this machine.
 pub(crate) type Key = [u8; 32];
+/// What [`fingerprint`] gives.
+pub(crate) type Fingerprint = [u8; DIGEST];
 
 /// Whether bytes begin as an artefact does.
 pub(crate) fn is_artefact(bytes: &[u8]) -> bool {
@@ -30,7 +32,7 @@ pub(crate) fn is_artefact(bytes: &[u8]) -> bool {
 }
 
 /// Everything about an engine that compiled code depends on: version, settings, features of the processor.
-pub(crate) fn fingerprint(engine: &Engine) -> [u8; DIGEST] {
+pub(crate) fn fingerprint(engine: &Engine) -> Fingerprint {
     let mut hasher = Blake(blake3::Hasher::new());
     hasher.0.update(VERSION.as_bytes());
     engine.precompile_compatibility_hash().hash(&mut hasher);
@@ -51,7 +53,7 @@ impl Hasher for Blake {
 }
 
 /// A file of compiled code.
-pub(crate) fn encode(key: Option<&Key>, fingerprint: &[u8; DIGEST], inspection: &Inspection, code: &[u8]) -> Vec<u8> {
+pub(crate) fn encode(key: Option<&Key>, fingerprint: &Fingerprint, inspection: &Inspection, code: &[u8]) -> Vec<u8> {
     let json = serde_json::to_vec(inspection).expect("plain strings and numbers");
     let digest = digest_of(inspection);
     let mut file = Vec::with_capacity(PAYLOAD + FIXED + json.len() + code.len());
@@ -63,10 +65,14 @@ pub(crate) fn encode(key: Option<&Key>, fingerprint: &[u8; DIGEST], inspection: 
     file.extend_from_slice(&json);
     file.extend_from_slice(code);
     let plain = *blake3::hash(&file[PAYLOAD..]).as_bytes();
-    let keyed = key.map_or([0; DIGEST], |key| *blake3::keyed_hash(key, &file[PAYLOAD..]).as_bytes());
+    let keyed = key.map_or([0; DIGEST], |key| signature(key, &plain, &file[PAYLOAD..]));
     file[8..8 + DIGEST].copy_from_slice(&plain);
     file[8 + DIGEST..PAYLOAD].copy_from_slice(&keyed);
     file
+}
+
+fn signature(key: &Key, plain: &[u8; DIGEST], payload: &[u8]) -> [u8; DIGEST] {
+    *blake3::Hasher::new_keyed(key).update(plain).update(payload).finalize().as_bytes()
 }
 
 fn digest_of(inspection: &Inspection) -> [u8; DIGEST] {
@@ -102,9 +108,10 @@ pub(crate) fn open<'a>(key: Option<&Key>, file: &'a [u8]) -> Option<Opened<'a>> 
     let payload = file.strip_prefix(MAGIC)?.get(2 * DIGEST..)?;
     let plain: &[u8; DIGEST] = file.get(8..)?.first_chunk()?;
     let keyed: &[u8; DIGEST] = file.get(8 + DIGEST..)?.first_chunk()?;
-    let own = key.is_some_and(|key| blake3::keyed_hash(key, payload) == *keyed);
-    // A file that claims a signature and fails it, or has none, is looked at only as a whole.
-    if blake3::hash(payload) != *plain {
+    // Hashes are compared in constant time.
+    let own = key.is_some_and(|key| blake3::Hash::from_bytes(signature(key, plain, payload)) == *keyed);
+    // A file that claims a signature and fails it, or has none, is looked at only as a whole; a signed one is whole.
+    if !own && blake3::hash(payload) != *plain {
         return None;
     }
     let (fixed, rest) = payload.split_at_checked(FIXED)?;

@@ -2,13 +2,14 @@
 //! So nothing is loaded that this machine's key did not sign, and what was checked is the very memory that is loaded.
 
 use crate::Inspection;
-use crate::artefact::{self, Key, Origin};
+use crate::artefact::{self, Fingerprint, Key, Origin};
 use crate::inspect::Format;
 use rustix::fs::OFlags;
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 use std::time::SystemTime;
 use wasmtime::{Engine, Module, component::Component};
 
@@ -16,6 +17,8 @@ const EXTENSION: &str = "artefact";
 const KEY_FILE: &str = "key";
 /// The largest entry that is read.
 const MAX_ENTRY: u64 = 1 << 30;
+/// One in so many of the bytes that entries may have is made free at a time.
+const ROOM_SHARE: u64 = 8;
 /// Bits of a mode that let others write, or read.
 const OTHERS_WRITE: u32 = 0o022;
 const OTHERS_ANY: u32 = 0o077;
@@ -31,8 +34,8 @@ pub enum CacheError {
     Io(PathBuf, std::io::Error),
 }
 
-/// Code that an engine runs.
-pub(crate) enum Code {
+/// Native code that an engine runs.
+pub(crate) enum Native {
     Module(Module),
     Component(Component),
 }
@@ -42,74 +45,100 @@ pub(crate) enum Code {
 /// # Safety
 /// `code` must be what this engine's compiler made: checked by a keyed digest, or vouched for by the operator.
 #[allow(clippy::disallowed_methods)]
-pub(crate) unsafe fn deserialize(engine: &Engine, format: Format, code: &[u8]) -> wasmtime::Result<Code> {
+pub(crate) unsafe fn deserialize(engine: &Engine, format: Format, code: &[u8]) -> wasmtime::Result<Native> {
     // SAFETY: the caller's promise.
     unsafe {
         match format {
-            Format::Module => Module::deserialize(engine, code).map(Code::Module),
-            Format::Component => Component::deserialize(engine, code).map(Code::Component),
+            Format::Module => Module::deserialize(engine, code).map(Native::Module),
+            Format::Component => Component::deserialize(engine, code).map(Native::Component),
         }
     }
 }
 
+/// What native code is made for: an engine, and what tells its code from that of others.
+pub(crate) struct Target {
+    pub(crate) engine: Engine,
+    pub(crate) fingerprint: Fingerprint,
+}
+
+impl Target {
+    pub(crate) fn new(engine: Engine) -> Self {
+        Self { fingerprint: artefact::fingerprint(&engine), engine }
+    }
+}
+
 /// A directory of artefacts, one a guest and engine.
-#[derive(Debug)]
 pub(crate) struct Cache {
     directory: PathBuf,
     key: Key,
     bytes: u64,
+    /// Bytes that may come before the directory is looked at again: looking at every entry for each new one would make
+    /// filling it quadratic.
+    room: Mutex<u64>,
 }
 
 impl Cache {
+    /// The cache of code in a directory that holds `bytes` at most.
+    ///
+    /// # Errors
+    /// Others could write to the directory, or it can't be used.
     pub(crate) fn open(directory: &Path, bytes: u64) -> Result<Self, CacheError> {
         let io = |error| CacheError::Io(directory.into(), error);
         DirBuilder::new().recursive(true).mode(0o700).create(directory).map_err(io)?;
         check_directory(directory)?;
         let key = read_or_make_key(directory).map_err(io)?;
-        Ok(Self { directory: directory.into(), key, bytes })
+        Ok(Self { directory: directory.into(), key, bytes, room: Mutex::default() })
     }
 
     pub(crate) fn key(&self) -> &Key {
         &self.key
     }
 
+    /// Whether there is an entry, good or bad.
+    pub(crate) fn has(&self, target: &Target, inspection: &Inspection) -> bool {
+        fs::symlink_metadata(self.path(target, inspection)).is_ok()
+    }
+
     /// The code of a guest, if a good entry is there. A bad one is thrown away.
-    pub(crate) fn get(&self, engine: &Engine, inspection: &Inspection) -> Option<Code> {
-        let fingerprint = artefact::fingerprint(engine);
-        let path = self.path(&fingerprint, inspection);
+    pub(crate) fn get(&self, target: &Target, inspection: &Inspection) -> Option<Native> {
+        let path = self.path(target, inspection);
         let file = read_own(&path)?;
-        let code = self.checked(engine, &fingerprint, inspection, &file);
-        if code.is_none() {
+        let native = self.checked(target, inspection, &file);
+        if native.is_none() {
             tracing::warn!(entry = %path.display(), "a damaged or foreign entry of the code cache is thrown away");
             let _ = fs::remove_file(&path);
         }
-        code
+        native
     }
 
-    fn checked(&self, engine: &Engine, fingerprint: &[u8; 32], wanted: &Inspection, file: &[u8]) -> Option<Code> {
+    fn checked(&self, target: &Target, wanted: &Inspection, file: &[u8]) -> Option<Native> {
         let opened = artefact::open(Some(&self.key), file)?;
         let digest = blake3::Hash::from_hex(&wanted.digest).ok()?;
-        let same = opened.fingerprint == fingerprint && opened.digest == digest.as_bytes();
+        let same = opened.fingerprint == target.fingerprint && opened.digest == digest.as_bytes();
         if opened.origin != Origin::Own || !same {
             return None;
         }
         // SAFETY: the keyed digest says that this machine's compiler made these bytes for an engine with this
         // fingerprint, and they are in memory that no one else can change.
-        unsafe { deserialize(engine, wanted.format, opened.code) }.ok()
+        unsafe { deserialize(&target.engine, wanted.format, opened.code) }.ok()
     }
 
     /// Keeps an artefact. A failure only costs a compilation later.
-    pub(crate) fn put(&self, engine: &Engine, inspection: &Inspection, file: &[u8]) {
-        let path = self.path(&artefact::fingerprint(engine), inspection);
+    pub(crate) fn put(&self, target: &Target, inspection: &Inspection, file: &[u8]) {
+        let path = self.path(target, inspection);
         if let Err(error) = self.write(&path, file) {
             tracing::warn!(entry = %path.display(), %error, "compiled code can't be kept");
         }
-        self.shrink();
+        let mut room = self.room.lock().unwrap_or_else(PoisonError::into_inner);
+        *room = match room.checked_sub(file.len() as u64) {
+            Some(left) => left,
+            None => self.shrink(),
+        };
     }
 
-    fn path(&self, fingerprint: &[u8; 32], inspection: &Inspection) -> PathBuf {
+    fn path(&self, target: &Target, inspection: &Inspection) -> PathBuf {
         let mut hasher = blake3::Hasher::new();
-        hasher.update(fingerprint).update(inspection.digest.as_bytes());
+        hasher.update(&target.fingerprint).update(inspection.digest.as_bytes());
         self.directory.join(format!("{}.{EXTENSION}", hasher.finalize().to_hex()))
     }
 
@@ -124,26 +153,34 @@ impl Cache {
         File::open(&self.directory)?.sync_all()
     }
 
-    /// Removes the least recently used entries until the rest fits.
-    fn shrink(&self) {
-        let Ok(list) = fs::read_dir(&self.directory) else { return };
-        let mut entries: Vec<(SystemTime, u64, PathBuf)> = list
-            .flatten()
-            .filter(|entry| entry.path().extension().is_some_and(|extension| extension == EXTENSION))
-            .filter_map(|entry| {
-                let metadata = entry.metadata().ok()?;
-                Some((metadata.modified().ok()?, metadata.len(), entry.path()))
-            })
-            .collect();
+    /// Where the entries don't fit, the least recently used ones go until there is some room; how many bytes may come
+    /// before the next look. Other processes fill the directory too, so that no look is believed for long.
+    fn shrink(&self) -> u64 {
+        let mut entries = self.entries();
         entries.sort();
         let mut total: u64 = entries.iter().map(|entry| entry.1).sum();
-        for (_, length, path) in entries {
-            if total <= self.bytes {
-                return;
+        let share = self.bytes / ROOM_SHARE;
+        if total > self.bytes {
+            for (_, length, path) in entries {
+                if total <= self.bytes - share {
+                    break;
+                }
+                total -= length;
+                let _ = fs::remove_file(path);
             }
-            total -= length;
-            let _ = fs::remove_file(path);
         }
+        self.bytes.saturating_sub(total).min(share)
+    }
+
+    /// Time of the last use, bytes and path of each entry.
+    fn entries(&self) -> Vec<(SystemTime, u64, PathBuf)> {
+        let Ok(list) = fs::read_dir(&self.directory) else { return Vec::new() };
+        let artefacts = list.flatten().filter(|entry| entry.path().extension().is_some_and(|found| found == EXTENSION));
+        let measured = artefacts.filter_map(|entry| {
+            let metadata = entry.metadata().ok()?;
+            Some((metadata.modified().ok()?, metadata.len(), entry.path()))
+        });
+        measured.collect()
     }
 }
 
@@ -221,4 +258,31 @@ fn write_new(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
     file.write_all(bytes)?;
     file.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_directory_is_not_looked_at_for_every_entry() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let cache = Cache::open(folder.path(), 1 << 20).expect("a cache");
+        let target = Target::new(Engine::default());
+        let inspection = |n: usize| {
+            let text = format!("(module (func (export \"{n}\")))");
+            crate::inspect(text.as_bytes()).expect("a module")
+        };
+        let (mut looks, mut room) = (0, 0);
+        for n in 0..2000 {
+            cache.put(&target, &inspection(n), &[0; 1000]);
+            let left = *cache.room.lock().expect("no panic");
+            looks += usize::from(left >= room);
+            room = left;
+            let bytes: u64 = if n % 100 == 0 { cache.entries().iter().map(|entry| entry.1).sum() } else { 0 };
+            assert!(bytes <= 1 << 20, "{bytes}");
+        }
+        // An eighth of the bytes, which is 131 entries, comes between two looks.
+        assert!((10..=20).contains(&looks), "{looks}");
+    }
 }

@@ -39,9 +39,9 @@ pub(crate) struct Hosted {
 }
 
 impl Hosted {
-    pub(crate) fn new(shared: &Arc<Shared>, app: &str, spec: GuestSpec, outgoing: Option<Outgoing>) -> Self {
+    pub(crate) fn new(shared: &Arc<Shared>, app: &Arc<str>, spec: GuestSpec, outgoing: Option<Outgoing>) -> Self {
         Self {
-            app: app.into(),
+            app: Arc::clone(app),
             name: spec.name.as_str().into(),
             gate: Gate::new(spec.limits.concurrency),
             log_rate: Rate::new(spec.limits.log_rate),
@@ -206,7 +206,8 @@ async fn admitted(
     let permits = hosted.admit().await?;
     let call = Call::new(hosted, &parts.headers);
     let scope = call.scope(trigger);
-    let future = crate::kind::call(Arc::clone(&call), Request::from_parts(parts, body), permits);
+    // Boxed here: kilobytes that each layer around them would move, and hold twice.
+    let future = Box::pin(crate::kind::call(Arc::clone(&call), Request::from_parts(parts, body), permits));
     on_guest_thread(&call, scope::within(scope, future)).await
 }
 

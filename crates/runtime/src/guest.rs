@@ -1,15 +1,10 @@
 //! A guest: loaded, compiled and linked, ready to be instantiated.
 
 use crate::Inspection;
-use crate::instance::Host;
-use crate::kind::bindgen::BindgenPre;
+use crate::code::Code;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::sync::Arc;
-use wasmtime::InstancePre;
-use wasmtime_wasi::p2::bindings::CommandPre;
-use wasmtime_wasi_http::p2::bindings::ProxyPre;
-use wasmtime_wasi_http::p3::bindings::ServicePre;
 
 /// How a guest is called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,16 +28,14 @@ impl fmt::Display for GuestKind {
     }
 }
 
-/// A loaded guest. Cheap to clone; the code is shared.
+/// A loaded guest. Cheap to clone; its code is shared with every guest of the same file.
 #[derive(Clone)]
 pub struct Guest(pub(crate) Arc<Inner>);
 
 pub(crate) struct Inner {
-    pub(crate) name: String,
-    pub(crate) inspection: Inspection,
-    pub(crate) program: Program,
-    pub(crate) needs: Needs,
+    pub(crate) name: Box<str>,
     pub(crate) mode: Mode,
+    pub(crate) code: Arc<Code>,
 }
 
 /// What a call of a guest finds of earlier calls.
@@ -71,25 +64,6 @@ pub enum Mode {
     },
 }
 
-/// Linked code.
-pub(crate) enum Program {
-    Core(InstancePre<Host>),
-    Command(CommandPre<Host>),
-    Http(ProxyPre<Host>),
-    /// A handler of WASI 0.3.
-    Service(ServicePre<Host>),
-    Bindgen(BindgenPre),
-}
-
-/// What an instance takes before its first instruction.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Needs {
-    pub(crate) memories: usize,
-    pub(crate) memory_bytes: u64,
-    pub(crate) tables: usize,
-    pub(crate) table_elements: u64,
-}
-
 impl Guest {
     /// The name it was loaded under.
     pub fn name(&self) -> &str {
@@ -98,11 +72,7 @@ impl Guest {
 
     /// How it is called.
     pub fn kind(&self) -> GuestKind {
-        match self.0.program {
-            Program::Core(_) | Program::Command(_) => GuestKind::Command,
-            Program::Http(_) | Program::Service(_) => GuestKind::Http,
-            Program::Bindgen(_) => GuestKind::Bindgen,
-        }
+        self.0.code.kind
     }
 
     /// What its calls find of earlier ones.
@@ -112,7 +82,7 @@ impl Guest {
 
     /// What its file says of it.
     pub fn inspection(&self) -> &Inspection {
-        &self.0.inspection
+        &self.0.code.inspection
     }
 }
 

@@ -9,6 +9,7 @@ use crate::outgoing::Hooks;
 use crate::output::{Lines, Stream};
 use crate::room::Room;
 use crate::ticker::Running;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Instant;
@@ -228,7 +229,7 @@ pub(crate) fn store_of(call: &Arc<Call>, mut wasi: Wasi) -> Store<Host> {
         room: None,
         running: Some(running(call)),
     };
-    let (engine, _) = shared.machine(&call.hosted.spec.guest.0.program);
+    let (engine, _) = shared.machine(&call.hosted.spec.guest.0.code);
     let mut store = Store::new(engine, host);
     store.limiter(|host| &mut host.limiter);
     store.set_max_component_handles(limits.resources);
@@ -247,7 +248,7 @@ pub(crate) fn store_of_room(call: &Arc<Call>, wasi: Wasi, room: &Arc<Room>) -> S
 
 /// The clock ticks for the call.
 fn running(call: &Call) -> Running {
-    call.hosted.shared.machine(&call.hosted.spec.guest.0.program).1.run()
+    call.hosted.shared.machine(&call.hosted.spec.guest.0.code).1.run()
 }
 
 /// A store that served before, for another call of the same guest.
@@ -276,9 +277,12 @@ fn yield_and_end_at(store: &mut Store<Host>, deadline: impl Fn() -> Instant + Se
     });
 }
 
-/// Bounds the time that a guest spends in host calls, where no tick reaches it. Work that never waits needs no timer.
-pub(crate) async fn in_time<T>(call: &Call, work: impl Future<Output = wasmtime::Result<T>>) -> wasmtime::Result<T> {
-    let mut work = std::pin::pin!(work);
+/// Bounds the time that a guest spends in host calls, where no tick reaches it. Work that never waits needs no timer. The
+/// work comes pinned: moved in here, it would take its place in the caller's future twice.
+pub(crate) async fn in_time<T>(
+    call: &Call,
+    mut work: Pin<&mut impl Future<Output = wasmtime::Result<T>>>,
+) -> wasmtime::Result<T> {
     let mut timer = None;
     std::future::poll_fn(|context| {
         if let Poll::Ready(result) = work.as_mut().poll(context) {

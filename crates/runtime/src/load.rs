@@ -1,25 +1,23 @@
 //! From a file to linked code, with every refusal made here and none at the first request.
 
 use crate::artefact::{self, Origin};
-use crate::cache::{self, Code};
-use crate::guest::{Inner, Needs, Program};
+use crate::cache::{self, Native};
+use crate::code::{Again, Code};
+use crate::guest::Inner;
 use crate::inspect::{self, Format, invalid};
-use crate::kind::bindgen::BindgenPre;
+use crate::program::{Needs, Program};
+use crate::residents::{Key, Known};
 use crate::runtime::Shared;
 use crate::{Guest, GuestKind, Inspection, LoadOptions, Mode, link, snapshot};
 use bytes::Bytes;
-use pillion_api::{Error, diagnostic::nearest};
+use pillion_api::{Code as Kind, Error};
+use std::io::Read;
+use std::path::Path;
 use std::sync::Arc;
 use wasmtime::component::Component;
-use wasmtime::{Engine, Module, ResourcesRequired};
-use wasmtime_wasi::p2::bindings::CommandPre;
-use wasmtime_wasi_http::p2::bindings::ProxyPre;
-use wasmtime_wasi_http::p3::bindings::ServicePre;
+use wasmtime::{Engine, Module};
 
-/// Bytes of a page of memory.
-const PAGE: u64 = 64 << 10;
-
-/// Loads a guest from WebAssembly or from an artefact.
+/// Loads a guest from WebAssembly or from an artefact. The same bytes are compiled, mapped and linked once.
 pub(crate) fn load(
     shared: &Arc<Shared>,
     name: &str,
@@ -28,8 +26,56 @@ pub(crate) fn load(
     options: &LoadOptions,
 ) -> Result<Guest, Error> {
     let load = Load { shared, name, call, mode: &options.mode };
-    let loaded = if artefact::is_artefact(bytes) { precompiled(shared, bytes, options) } else { load.compiled(bytes) };
-    loaded.and_then(|(inspection, code)| load.link(inspection, code)).map_err(|error| named(name, &error))
+    let known = shared.residents.find(Key::of(bytes, call, options));
+    let code = load.once(&known, bytes, options).map_err(|error| named(name, &error))?;
+    Ok(load.guest(code))
+}
+
+/// Loads code that left memory: from the cache, else from the file that it came from. Blocks.
+///
+/// # Errors
+/// Neither is as it was.
+pub(crate) fn again(shared: &Arc<Shared>, guest: &Guest) -> Result<Arc<Program>, Error> {
+    let code = &guest.0.code;
+    let Some(again) = &code.again else { return Err(lost(guest, "it was never kept")) };
+    let target = shared.target_of(&code.inspection)?;
+    let native = match shared.cache.as_ref().and_then(|cache| cache.get(target, &code.inspection)) {
+        Some(native) => native,
+        None => from_source(shared, guest, again)?,
+    };
+    let program = Arc::new(Program::link(shared, &code.inspection, &native, again.call.as_deref())?);
+    code.put(Arc::clone(&program));
+    shared.residents.counts.returned();
+    shared.residents.came(shared, code);
+    Ok(program)
+}
+
+fn from_source(shared: &Arc<Shared>, guest: &Guest, again: &Again) -> Result<Native, Error> {
+    let Some(source) = &again.source else { return Err(lost(guest, "the cache of code lost it")) };
+    let bytes = read_bounded(source, shared.options.wasm_bytes)
+        .map_err(|error| lost(guest, &format!("the cache of code lost it, and `{}`: {error}", source.display())))?;
+    let mode = match &again.start {
+        Some(start) => Mode::Reset { init: Some(start.clone()) },
+        None => Mode::Fresh,
+    };
+    let load = Load { shared, name: guest.name(), call: again.call.as_deref(), mode: &mode };
+    let (inspection, native, _) = load.compiled(&bytes).map_err(|error| named(guest.name(), &error))?;
+    match inspection.digest == guest.inspection().digest {
+        true => Ok(native),
+        false => Err(lost(guest, &format!("the cache of code lost it, and `{}` has changed", source.display()))),
+    }
+}
+
+fn lost(guest: &Guest, why: &str) -> Error {
+    Error::new(Kind::Internal, format!("the code of guest `{}` can't be loaded again: {why}", guest.name()))
+        .hint("start again; if it happens often, the cache is too small for all guests")
+}
+
+fn read_bounded(path: &Path, limit: u64) -> std::io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    // One more than the limit, which the loader then refuses.
+    std::fs::File::open(path)?.take(limit + 1).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 /// What is loaded, and how.
@@ -41,7 +87,35 @@ struct Load<'a> {
 }
 
 impl Load<'_> {
-    fn compiled(&self, bytes: &[u8]) -> Result<(Inspection, Code), Error> {
+    /// The code that is there, or new code; whoever wants the same one meanwhile waits for it.
+    fn once(&self, known: &Known, bytes: &[u8], options: &LoadOptions) -> Result<Arc<Code>, Error> {
+        let mut known = known.lock();
+        if let Some(code) = known.upgrade() {
+            // It may have been loaded for another mode.
+            fits(&code.inspection, self.mode)?;
+            return Ok(code);
+        }
+        let code = Arc::new(self.code(bytes, options)?);
+        *known = Arc::downgrade(&code);
+        drop(known);
+        self.shared.residents.came(self.shared, &code);
+        Ok(code)
+    }
+
+    fn code(&self, bytes: &[u8], options: &LoadOptions) -> Result<Code, Error> {
+        if artefact::is_artefact(bytes) {
+            let (inspection, native) = precompiled(self.shared, bytes, options)?;
+            return self.linked(inspection, &native, None);
+        }
+        let (inspection, native, start) = self.compiled(bytes)?;
+        let call = self.call.map(str::to_owned);
+        // Without a cache there is nowhere to come back from.
+        let again = self.shared.cache.as_ref().map(|_| Again { call, start, source: options.source.clone() });
+        self.linked(inspection, &native, again)
+    }
+
+    /// What a file says of itself, its code, and the function that was run to prepare it.
+    fn compiled(&self, bytes: &[u8]) -> Result<(Inspection, Native, Option<String>), Error> {
         let shared = self.shared;
         if bytes.len() as u64 > shared.options.wasm_bytes {
             let limit = shared.options.wasm_bytes;
@@ -50,7 +124,7 @@ impl Load<'_> {
         let binary = inspect::to_binary(bytes)?;
         let mut inspection = checked(shared, &binary)?;
         fits(&inspection, self.mode)?;
-        let engine = shared.engine_of(&inspection)?;
+        let target = shared.target_of(&inspection)?;
         let start = match self.mode {
             Mode::Reset { init } => Some(snapshot::start_of(&inspection, init.as_deref())?),
             Mode::Fresh | Mode::Reuse { .. } | Mode::Concurrent { .. } => None,
@@ -60,48 +134,39 @@ impl Load<'_> {
             snapshot::after(&mut inspection, start);
         }
         let compile = || match &start {
-            None => compile_code(engine, &inspection, &binary),
+            None => compile_code(&target.engine, &inspection, &binary),
             Some(start) => self.prepared(&whole, &binary, start),
         };
         let Some(cache) = &shared.cache else {
-            return compile().map(|code| (inspection.clone(), code));
+            let native = compile()?;
+            return Ok((inspection, native, start));
         };
-        if let Some(code) = cache.get(engine, &inspection) {
-            return Ok((inspection, code));
+        if let Some(native) = cache.get(target, &inspection) {
+            return Ok((inspection, native, start));
         }
-        let code = compile()?;
-        let fingerprint = artefact::fingerprint(engine);
-        let file = artefact::encode(Some(cache.key()), &fingerprint, &inspection, &serialize(&code)?);
-        cache.put(engine, &inspection, &file);
-        Ok((inspection, code))
+        let native = compile()?;
+        let file = artefact::encode(Some(cache.key()), &target.fingerprint, &inspection, &serialize(&native)?);
+        cache.put(target, &inspection, &file);
+        Ok((inspection, native, start))
     }
 
     /// Code with the state that the guest's start leaves.
-    fn prepared(&self, inspection: &Inspection, binary: &[u8], start: &str) -> Result<Code, Error> {
-        let engine = &self.shared.engine;
+    fn prepared(&self, inspection: &Inspection, binary: &[u8], start: &str) -> Result<Native, Error> {
+        let engine = &self.shared.target.engine;
         let instrumented = snapshot::instrument(binary, inspection.format, start)?;
-        let code = compile_code(engine, inspection, instrumented.binary())?;
-        let guest = self.link(inspection.clone(), code)?;
-        let kept = instrumented.keep(self.shared, guest)?;
+        let native = compile_code(engine, inspection, instrumented.binary())?;
+        let code = self.linked(inspection.clone(), &native, None)?;
+        let kept = instrumented.keep(self.shared, self.guest(Arc::new(code)))?;
         compile_code(engine, inspection, &kept)
     }
 
-    fn link(&self, inspection: Inspection, code: Code) -> Result<Guest, Error> {
-        let (shared, call) = (self.shared, self.call);
-        let needs = needs(match &code {
-            Code::Module(module) => Some(module.resources_required()),
-            Code::Component(component) => component.resources_required(),
-        });
-        let program = match &code {
-            Code::Module(module) => link_module(shared, &inspection, module, call)?,
-            Code::Component(component) => link_component(shared, &inspection, component, call)?,
-        };
-        let mode = self.mode.clone();
-        if matches!(mode, Mode::Reuse { .. }) && !matches!(program, Program::Http(_) | Program::Service(_)) {
-            return Err(invalid("is no handler of requests, and only their instances can serve again")
-                .hint("use `mode: fresh`, or `mode: reset` if its start is what takes long"));
-        }
-        Ok(Guest(Arc::new(Inner { name: self.name.into(), inspection, program, needs, mode })))
+    fn linked(&self, inspection: Inspection, native: &Native, again: Option<Again>) -> Result<Code, Error> {
+        let program = Program::link(self.shared, &inspection, native, self.call)?;
+        Ok(Code::new(inspection, Needs::of(native), program, again, &self.shared.residents.counts))
+    }
+
+    fn guest(&self, code: Arc<Code>) -> Guest {
+        Guest(Arc::new(Inner { name: self.name.into(), mode: self.mode.clone(), code }))
     }
 }
 
@@ -126,10 +191,10 @@ pub(crate) fn compile(shared: &Shared, bytes: &[u8]) -> Result<Vec<u8>, Error> {
     }
     let binary = inspect::to_binary(bytes)?;
     let inspection = checked(shared, &binary)?;
-    let engine = shared.engine_of(&inspection)?;
-    let code = serialize(&compile_code(engine, &inspection, &binary)?)?;
+    let target = shared.target_of(&inspection)?;
+    let code = serialize(&compile_code(&target.engine, &inspection, &binary)?)?;
     let key = shared.cache.as_ref().map(|cache| cache.key());
-    Ok(artefact::encode(key, &artefact::fingerprint(engine), &inspection, &code))
+    Ok(artefact::encode(key, &target.fingerprint, &inspection, &code))
 }
 
 /// Whether a guest can be kept as its mode says.
@@ -142,6 +207,10 @@ fn fits(inspection: &Inspection, mode: &Mode) -> Result<(), Error> {
         Mode::Concurrent { .. } if !inspection.is_service() => {
             Err(invalid("can't have several calls at the same time in one instance: only a handler of WASI 0.3 can")
                 .hint("use `mode: reuse`, or build it for `wasi:http/handler@0.3`"))
+        }
+        Mode::Reuse { .. } if inspection.kind != Some(GuestKind::Http) => {
+            Err(invalid("is no handler of requests, and only their instances can serve again")
+                .hint("use `mode: fresh`, or `mode: reset` if its start is what takes long"))
         }
         _ => Ok(()),
     }
@@ -168,11 +237,11 @@ fn missing_of_binary(shared: &Shared, inspection: &Inspection, binary: &[u8]) ->
     if inspection.format == Format::Component || inspection.imports.is_empty() {
         return None;
     }
-    let module = Module::new(&shared.engine, binary).ok()?;
+    let module = Module::new(&shared.target.engine, binary).ok()?;
     shared.core.instantiate_pre(&module).err().map(drop)
 }
 
-fn precompiled(shared: &Shared, file: &[u8], options: &LoadOptions) -> Result<(Inspection, Code), Error> {
+fn precompiled(shared: &Shared, file: &[u8], options: &LoadOptions) -> Result<(Inspection, Native), Error> {
     if matches!(options.mode, Mode::Reset { .. }) {
         return Err(invalid("is compiled already, so its start can't be kept").hint("load the .wasm file"));
     }
@@ -184,19 +253,19 @@ fn precompiled(shared: &Shared, file: &[u8], options: &LoadOptions) -> Result<(I
     }
     let inspection = opened.inspection().ok_or_else(artefact::damaged)?;
     fits(&inspection, &options.mode)?;
-    let engine = shared.engine_of(&inspection)?;
-    if opened.fingerprint != artefact::fingerprint(engine) {
+    let target = shared.target_of(&inspection)?;
+    if opened.fingerprint != target.fingerprint {
         return Err(invalid("was compiled by another version, or for another processor").hint("compile it again"));
     }
     // SAFETY: this machine's key signed the file, or the operator vouches for it.
-    let code = unsafe { cache::deserialize(engine, inspection.format, opened.code) };
+    let code = unsafe { cache::deserialize(&target.engine, inspection.format, opened.code) };
     Ok((inspection, code.map_err(|error| invalid(format!("can't be loaded: {error:#}")))?))
 }
 
-fn compile_code(engine: &Engine, inspection: &Inspection, binary: &[u8]) -> Result<Code, Error> {
+fn compile_code(engine: &Engine, inspection: &Inspection, binary: &[u8]) -> Result<Native, Error> {
     let code = match inspection.format {
-        Format::Module => Module::from_binary(engine, binary).map(Code::Module),
-        Format::Component => Component::from_binary(engine, binary).map(Code::Component),
+        Format::Module => Module::from_binary(engine, binary).map(Native::Module),
+        Format::Component => Component::from_binary(engine, binary).map(Native::Component),
     };
     code.map_err(|error| {
         let text = format!("{error:#}");
@@ -208,94 +277,10 @@ fn compile_code(engine: &Engine, inspection: &Inspection, binary: &[u8]) -> Resu
     })
 }
 
-fn serialize(code: &Code) -> Result<Vec<u8>, Error> {
-    let bytes = match code {
-        Code::Module(module) => module.serialize(),
-        Code::Component(component) => component.serialize(),
+fn serialize(native: &Native) -> Result<Vec<u8>, Error> {
+    let bytes = match native {
+        Native::Module(module) => module.serialize(),
+        Native::Component(component) => component.serialize(),
     };
     bytes.map_err(|error| invalid(format!("can't be serialised: {error:#}")))
-}
-
-fn needs(required: Option<ResourcesRequired>) -> Needs {
-    let Some(required) = required else { return Needs::default() };
-    Needs {
-        memories: required.num_memories as usize,
-        memory_bytes: required.max_initial_memory_size.unwrap_or(0).saturating_mul(PAGE),
-        tables: required.num_tables as usize,
-        table_elements: required.max_initial_table_size.unwrap_or(0),
-    }
-}
-
-fn link_module(
-    shared: &Shared,
-    inspection: &Inspection,
-    module: &Module,
-    call: Option<&str>,
-) -> Result<Program, Error> {
-    let missing = link::missing(&shared.core, module);
-    if !missing.is_empty() {
-        let (what, hint) = link::explain(&missing);
-        return Err(invalid(what).hint(hint));
-    }
-    let pre = shared.core.instantiate_pre(module).map_err(|error| invalid(format!("can't be linked: {error:#}")))?;
-    // A name asks for that function, also of a guest that could be run as a program.
-    match (inspection.kind, call) {
-        (Some(GuestKind::Command), None) => Ok(Program::Core(pre)),
-        (Some(GuestKind::Command), Some(call)) if !inspection.calls.iter().any(|name| name == call) => {
-            Err(no_such_call(inspection, call))
-        }
-        (Some(GuestKind::Command | GuestKind::Bindgen), _) => {
-            let call = choose(inspection, call)?;
-            BindgenPre::new(pre, inspection, call).map(Program::Bindgen)
-        }
-        _ => Err(invalid(inspection.problem.as_deref().unwrap_or("is of no known kind"))),
-    }
-}
-
-fn choose<'a>(inspection: &'a Inspection, call: Option<&'a str>) -> Result<&'a str, Error> {
-    match (call, &inspection.calls[..]) {
-        (Some(call), calls) if calls.iter().any(|name| name == call) => Ok(call),
-        (Some(call), _) => Err(no_such_call(inspection, call)),
-        (None, [only]) => Ok(only),
-        (None, _) => {
-            Err(invalid(format!("exports several functions: {}", listed(inspection))).hint("say which one by `call:`"))
-        }
-    }
-}
-
-fn no_such_call(inspection: &Inspection, call: &str) -> Error {
-    let error = invalid(format!("exports no function `{call}` that takes bytes; it has: {}", listed(inspection)));
-    match nearest(call, inspection.calls.iter().map(String::as_str)) {
-        Some(name) => error.hint(format!("did you mean `{name}`?")),
-        None => error,
-    }
-}
-
-fn listed(inspection: &Inspection) -> String {
-    if inspection.calls.is_empty() {
-        return "none".into();
-    }
-    inspection.calls.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
-}
-
-fn link_component(
-    shared: &Shared,
-    inspection: &Inspection,
-    component: &Component,
-    call: Option<&str>,
-) -> Result<Program, Error> {
-    if let Some(call) = call {
-        return Err(invalid(format!("is a component, so `call: {call}` has no meaning")).hint("remove `call:`"));
-    }
-    let linked = |error: wasmtime::Error| invalid(format!("can't be linked: {error:#}"));
-    if inspection.is_service() {
-        let pre = shared.services()?.linker.instantiate_pre(component).map_err(linked)?;
-        return ServicePre::new(pre).map(Program::Service).map_err(linked);
-    }
-    let pre = shared.component.instantiate_pre(component).map_err(linked)?;
-    match inspection.kind {
-        Some(GuestKind::Http) => ProxyPre::new(pre).map(Program::Http).map_err(linked),
-        Some(GuestKind::Command) => CommandPre::new(pre).map(Program::Command).map_err(linked),
-        _ => Err(invalid(inspection.problem.as_deref().unwrap_or("is of no known kind"))),
-    }
 }

@@ -2,6 +2,7 @@
 
 use pillion_nn::RegistryLimits;
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// Options of a [`Runtime`](crate::Runtime).
 #[derive(Clone, Debug)]
@@ -10,6 +11,11 @@ pub struct Options {
     pub cache_dir: Option<PathBuf>,
     /// Bytes of the files in `cache_dir`; the least recently used ones go first.
     pub cache_bytes: u64,
+    /// Files whose code is in memory at the same time, where there is a cache to load them from another time; the least
+    /// recently used ones leave first. None takes what the kernel's bound on mappings bears.
+    pub resident_code: Option<usize>,
+    /// Code that nobody called so long leaves memory, after twice that time at the latest.
+    pub code_idle: Duration,
     /// Threads that run guests; never the ones that accept and answer.
     pub guest_threads: usize,
     /// Instances at the same time; they cost address space until they are used.
@@ -34,6 +40,8 @@ impl Default for Options {
         Self {
             cache_dir: None,
             cache_bytes: 1 << 30,
+            resident_code: None,
+            code_idle: Duration::from_secs(300),
             guest_threads: cores,
             // More than calls at once: a guest's only call gets in when all places are taken.
             max_instances: 320,

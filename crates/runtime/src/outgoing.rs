@@ -44,7 +44,7 @@ pub(crate) struct Outgoing {
     dapr_ports: Arc<HashMap<u16, String>>,
     hosts: Arc<Hosts>,
     /// Made at the first request outside: most guests make none.
-    client: OnceLock<HttpClient>,
+    client: OnceLock<Box<HttpClient>>,
     places: Arc<Semaphore>,
 }
 
@@ -58,7 +58,7 @@ enum Destination {
 
 impl Outgoing {
     pub(crate) fn new(
-        app: &str,
+        app: &Arc<str>,
         sidecar: Arc<dyn Sidecar>,
         dapr_http: DaprHttp,
         dapr_ports: Arc<HashMap<u16, String>>,
@@ -66,7 +66,7 @@ impl Outgoing {
         places: usize,
     ) -> Self {
         let places = Arc::new(Semaphore::new(places.clamp(1, Semaphore::MAX_PERMITS)));
-        Self { app: app.into(), sidecar, dapr_http, dapr_ports, hosts, client: OnceLock::new(), places }
+        Self { app: Arc::clone(app), sidecar, dapr_http, dapr_ports, hosts, client: OnceLock::new(), places }
     }
 
     async fn send(&self, call: &Call, mut request: Request<Body>) -> Result<Response<Body>, WasiError> {
@@ -120,7 +120,7 @@ impl Outgoing {
             return Err(WasiError::HttpRequestDenied);
         }
         let place = Arc::clone(&self.places).acquire_owned().await.map_err(|_| WasiError::ConnectionLimitReached)?;
-        let client = self.client.get_or_init(|| dial::client(Arc::clone(&self.hosts)));
+        let client = self.client.get_or_init(|| Box::new(dial::client(Arc::clone(&self.hosts))));
         match client.request(request).await {
             Ok(response) => Ok(response.map(|body| {
                 // The connection is in use until its answer is read or thrown away.

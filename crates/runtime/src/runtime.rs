@@ -1,20 +1,21 @@
 //! The runtime: one engine, one scheduler of guests, one cache, one model registry for the whole process.
 
 use crate::admission::Gate;
-use crate::cache::Cache;
+use crate::cache::{Cache, Target};
 use crate::instance::Host;
 use crate::limiter::Budget;
+use crate::residents::{self, CodeStats, Residents};
 use crate::services::Later;
 use crate::threads::GuestThreads;
 use crate::ticker::Ticker;
-use crate::{App, AppSpec, DaprHttp, Guest, Mode, Options, engine, kind, link, load, threads};
+use crate::{App, AppSpec, DaprHttp, Guest, Inspection, Mode, Options, engine, kind, link, load, threads};
 use bytes::Bytes;
 use pillion_api::{Error, Sidecar};
 use pillion_nn::Registry;
+use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
-use wasmtime::Engine;
 
 /// Why a runtime can't be made.
 #[derive(Debug, thiserror::Error)]
@@ -38,16 +39,19 @@ pub struct LoadOptions {
     /// Takes an artefact of [`Runtime::compile`] that this machine's key did not sign. It is native code: whoever made
     /// it can do whatever this process can.
     pub trust_precompiled: bool,
+    /// The file that the bytes were read from. It is read again where code left memory and the cache lost it.
+    pub source: Option<PathBuf>,
 }
 
 /// What everything in the process shares.
 pub(crate) struct Shared {
-    pub(crate) engine: Engine,
+    pub(crate) target: Target,
     pub(crate) core: wasmtime::Linker<Host>,
     pub(crate) component: wasmtime::component::Linker<Host>,
     pub(crate) ticker: Ticker,
     pub(crate) threads: GuestThreads,
     pub(crate) cache: Option<Cache>,
+    pub(crate) residents: Residents,
     pub(crate) models: Registry,
     pub(crate) inference: Arc<Semaphore>,
     pub(crate) budget: Arc<Budget>,
@@ -59,6 +63,12 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
+    /// Whether code can be had without compiling it.
+    pub(crate) fn has_cached(&self, inspection: &Inspection) -> bool {
+        let Some(cache) = &self.cache else { return false };
+        self.target_of(inspection).is_ok_and(|target| cache.has(target, inspection))
+    }
+
     /// The embedder's own runtime, where nothing waits for a guest: what a guest asks of the outside runs there.
     pub(crate) fn edge(&self) -> Handle {
         let current = Handle::current();
@@ -86,22 +96,28 @@ impl Runtime {
             Some(directory) => Some(Cache::open(directory, options.cache_bytes)?),
             None => None,
         };
-        Ok(Self(Arc::new(Shared {
+        let shared = Arc::new(Shared {
             core: link::core(&engine).map_err(failed)?,
             component: link::component(&engine, options.stock_http).map_err(failed)?,
             ticker: Ticker::start(&engine)?,
             threads: GuestThreads::start(options.guest_threads)?,
             cache,
+            residents: Residents::new(&options),
             models: Registry::new(options.models),
             inference: Arc::new(Semaphore::new(options.inference_threads.max(1))),
             // What idle memories keep is taken from what live ones may have.
             budget: Budget::new(options.memory_budget - engine::kept_resident(&options)),
             process: Gate::new(options.process_concurrency),
-            engine,
+            target: Target::new(engine),
             options,
             later: Later::default(),
             edge: Handle::try_current().map_or_else(|_| OnceLock::new(), OnceLock::from),
-        })))
+        });
+        if shared.cache.is_some() {
+            let sweep = residents::sweep(Arc::downgrade(&shared), shared.options.code_idle);
+            shared.threads.handle().spawn(sweep);
+        }
+        Ok(Self(shared))
     }
 
     /// Loads a guest: WebAssembly, its text format, or an artefact of [`compile`](Self::compile) that this machine made.
@@ -161,6 +177,11 @@ impl Runtime {
     /// The models of the process.
     pub fn models(&self) -> &Registry {
         &self.0.models
+    }
+
+    /// The code in memory.
+    pub fn code(&self) -> CodeStats {
+        self.0.residents.stats()
     }
 
     /// Bytes of guest memory in use, and the most that may be.

@@ -1,20 +1,21 @@
 //! What handlers of WASI 0.3 run on: an engine whose stores can run several calls at the same time. It is made when the
 //! first such guest is loaded: all others start and run without it.
 
-use crate::guest::Program;
+use crate::cache::Target;
+use crate::code::Code;
 use crate::instance::Host;
 use crate::limiter::{Budget, Share};
 use crate::runtime::Shared;
 use crate::ticker::Ticker;
 use crate::{Inspection, Options, engine, link};
-use pillion_api::{Code, Error};
+use pillion_api::{Code as Kind, Error};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use wasmtime::Engine;
 use wasmtime::component::Linker;
 
 /// The engine of 0.3 with what belongs to it.
 pub(crate) struct Services {
-    pub(crate) engine: Engine,
+    pub(crate) target: Target,
     pub(crate) linker: Linker<Host>,
     ticker: Ticker,
     /// What its idle memories keep mapped.
@@ -26,7 +27,12 @@ impl Services {
         let kept = Share::new(budget);
         let keeps = kept.grow(engine::kept_resident(options));
         let engine = engine::of_services(options, keeps)?;
-        Ok(Self { linker: link::service(&engine)?, ticker: Ticker::start(&engine)?, engine, _kept: kept })
+        Ok(Self {
+            linker: link::service(&engine)?,
+            ticker: Ticker::start(&engine)?,
+            target: Target::new(engine),
+            _kept: kept,
+        })
     }
 }
 
@@ -39,7 +45,7 @@ pub(crate) struct Later {
 
 impl Shared {
     /// # Errors
-    /// [`Code::Internal`]: this machine has no room for another engine.
+    /// [`Kind::Internal`]: this machine has no room for another engine.
     pub(crate) fn services(&self) -> Result<&Services, Error> {
         // Guests are loaded at the same time, and an engine reserves much address space: only one is made.
         let _making = self.later.making.lock().unwrap_or_else(PoisonError::into_inner);
@@ -47,24 +53,24 @@ impl Shared {
             return Ok(services);
         }
         let failed =
-            |error| Error::new(Code::Internal, format!("the engine for guests of WASI 0.3 can't start: {error:#}"));
+            |error| Error::new(Kind::Internal, format!("the engine for guests of WASI 0.3 can't start: {error:#}"));
         let services = Services::make(&self.options, &self.budget).map_err(failed)?;
         Ok(self.later.made.get_or_init(|| services))
     }
 
-    /// The engine that a guest is compiled for.
+    /// What a guest is compiled for.
     ///
     /// # Errors
     /// As [`services`](Self::services).
-    pub(crate) fn engine_of(&self, inspection: &Inspection) -> Result<&Engine, Error> {
-        if inspection.is_service() { self.services().map(|services| &services.engine) } else { Ok(&self.engine) }
+    pub(crate) fn target_of(&self, inspection: &Inspection) -> Result<&Target, Error> {
+        if inspection.is_service() { self.services().map(|services| &services.target) } else { Ok(&self.target) }
     }
 
-    /// The engine that a linked guest belongs to, and its clock.
-    pub(crate) fn machine(&self, program: &Program) -> (&Engine, &Ticker) {
-        match (program, self.later.made.get()) {
-            (Program::Service(_), Some(services)) => (&services.engine, &services.ticker),
-            _ => (&self.engine, &self.ticker),
+    /// The engine that linked code belongs to, and its clock.
+    pub(crate) fn machine(&self, code: &Code) -> (&Engine, &Ticker) {
+        match self.later.made.get() {
+            Some(services) if code.is_service => (&services.target.engine, &services.ticker),
+            _ => (&self.target.engine, &self.ticker),
         }
     }
 }

@@ -5,15 +5,16 @@
 //! While it starts, a guest has clocks and random numbers, and nothing else: what it reads then, every call will see.
 
 use crate::call::{Call, Hosted};
-use crate::guest::Program;
 use crate::inspect::{Format, invalid};
 use crate::instance::{self, Host, Wasi, in_time};
 use crate::output::{Lines, Stream};
+use crate::program::Program;
 use crate::runtime::Shared;
-use crate::{Guest, GuestSpec, Inspection, Limits, trap};
+use crate::{Guest, GuestKind, GuestSpec, Inspection, Limits, trap};
 use http::HeaderMap;
 use pillion_api::Error;
 use std::panic::AssertUnwindSafe;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 use wasmtime::component::{Lift, WasmList};
@@ -113,15 +114,15 @@ impl Instrumented<'_> {
     async fn run(self, shared: &Arc<Shared>, guest: Guest) -> Result<Vec<u8>, Error> {
         let limits = Limits { timeout: START_TIMEOUT, memory: START_MEMORY, ..Limits::default() };
         let spec = GuestSpec { limits, ..GuestSpec::new(guest.name().to_owned(), guest.clone()) };
-        let hosted = Arc::new(Hosted::new(shared, "", spec, None));
+        let hosted = Arc::new(Hosted::new(shared, &"".into(), spec, None));
         let call = Call::new(&hosted, &HeaderMap::new());
         let stderr = Stream::new(Lines::new(&call, "stderr"));
         let mut wasi = instance::wasi(&call, &stderr).map_err(|error| cannot(&error))?;
-        let mut store = match &guest.0.program {
-            Program::Http(_) => instance::store_of(&call, Wasi::handler(&call).map_err(|error| cannot(&error))?),
+        let mut store = match guest.kind() {
+            GuestKind::Http => instance::store_of(&call, Wasi::handler(&call).map_err(|error| cannot(&error))?),
             _ => instance::store(&call, wasi.build_p1()),
         };
-        let code = in_time(&call, self.state(&mut store, &guest)).await;
+        let code = in_time(&call, pin!(self.state(&mut store, &guest))).await;
         let last_line = stderr.sink().finish();
         code.map_err(|error| {
             let cause = trap::error(&call, store.data(), &error, &last_line);
@@ -131,15 +132,16 @@ impl Instrumented<'_> {
     }
 
     async fn state(&self, store: &mut Store<Host>, guest: &Guest) -> wasmtime::Result<Vec<u8>> {
-        match (&self.context, &guest.0.program) {
-            (Context::Module(context), Program::Core(pre)) => self.of_module(store, context, pre).await,
-            (Context::Module(context), Program::Bindgen(bindgen)) => {
+        let program = guest.0.code.program();
+        match (&self.context, program.as_deref()) {
+            (Context::Module(context), Some(Program::Core(pre))) => self.of_module(store, context, pre).await,
+            (Context::Module(context), Some(Program::Bindgen(bindgen))) => {
                 self.of_module(store, context, bindgen.instance_pre()).await
             }
-            (Context::Component(context), Program::Http(pre)) => {
+            (Context::Component(context), Some(Program::Http(pre))) => {
                 self.of_component(store, context, pre.instance_pre()).await
             }
-            (Context::Component(context), Program::Command(pre)) => {
+            (Context::Component(context), Some(Program::Command(pre))) => {
                 self.of_component(store, context, pre.instance_pre()).await
             }
             _ => wasmtime::bail!("the instrumented guest is of another kind"),

@@ -6,6 +6,10 @@ use bytes::Bytes;
 use common::{app, built, post, runtime};
 use pillion_api::Code;
 use pillion_runtime::{App, Limits, LoadOptions, Mode, Options, Runtime};
+use std::time::Duration;
+
+/// Waiting for what happens by itself ends here.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 fn reset(init: Option<&str>) -> Mode {
     Mode::Reset { init: init.map(str::to_owned) }
@@ -112,7 +116,11 @@ async fn a_start_that_can_not_be_is_refused_when_the_guest_is_loaded() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_reused_instance_serves_as_many_calls_as_it_may() {
     let runtime = runtime();
-    let app = load(&runtime, built("http-prepared"), Mode::Reuse { calls: 3 }).expect("loads");
+    let options = LoadOptions { mode: Mode::Reuse { calls: 3 }, ..LoadOptions::default() };
+    let guest = runtime.load_with("guest", built("http-prepared"), None, &options).expect("loads");
+    // An answer may come before its instance is kept. One call at a time: the next one waits for that.
+    let one = Limits { concurrency: 1, queue_wait: PATIENCE, ..Limits::default() };
+    let app = app(&runtime, guest, one);
     let mut counts = Vec::new();
     let mut randoms = Vec::new();
     for _ in 0..7 {

@@ -353,3 +353,38 @@ async fn compiled_code_is_kept_apart_from_that_of_the_other_engine() {
     }
     assert_eq!(entries(), before);
 }
+
+#[tokio::test]
+async fn code_that_left_memory_comes_back_for_the_next_call() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for mode in modes() {
+        let options = Options {
+            cache_dir: Some(folder.path().into()),
+            resident_code: Some(1),
+            max_instances: 64,
+            ..Options::default()
+        };
+        let runtime = Runtime::new(options).expect("a runtime");
+        let app = in_mode(&runtime, mode, Limits::default());
+        drop(runtime.load("hello", built("http-hello"), None).expect("a guest"));
+        assert_eq!((runtime.code().resident, runtime.code().evicted), (0, 1));
+        assert!(text(&app, "/count").await.ends_with(" 0"));
+        assert_eq!((runtime.code().resident, runtime.code().returned), (1, 1));
+    }
+}
+
+#[test]
+fn code_that_is_there_for_one_mode_is_refused_for_another_one() {
+    let runtime = runtime();
+    let load = |guest: &str, mode: Mode| {
+        let options = LoadOptions { mode, ..LoadOptions::default() };
+        runtime.load_with("guest", built(guest), None, &options)
+    };
+    let _held = ["http-hello", "echo-command", "http-service"].map(|guest| load(guest, Mode::Fresh).expect("a guest"));
+    let concurrent = Mode::Concurrent { calls: 2, at_once: 2 };
+    for (guest, mode) in [("http-hello", concurrent), ("echo-command", Mode::Reuse { calls: 2 })] {
+        assert_eq!(load(guest, mode).map(drop).expect_err("refused").code(), Code::GuestInvalid, "{guest}");
+    }
+    load("http-service", Mode::Reuse { calls: 2 }).expect("a guest");
+    assert_eq!(runtime.code().resident, 3);
+}

@@ -17,10 +17,10 @@ pub(super) fn run(rounds: usize) -> Result<()> {
     let places = Places::build()?;
     let cache = places.scratch.join("density-cache");
     let mut report = places::head("Density", "density")?;
-    report.push_str("Small http guests in one process, each an app of its own, as files of compiled code in a warm cache: one different from the\nothers in a word, or all the same. Pages of the code that no call has touched count where the kernel has them resident.\n\n");
-    report.push_str("| guests | | resident MiB | each KiB | mappings | mappings each | load each ms |\n|---|---|---|---|---|---|---|\n");
+    report.push_str("Small http guests in one process, each an app of its own, as files of compiled code in a warm cache: one different from the\nothers in a word, or all the same, or different with the code of ten in memory and the rest left to come back at a call.\nPages of the code that no call has touched count where the kernel has them resident.\n\n");
+    report.push_str("| guests | | resident MiB | each KiB | anonymous each KiB | mappings | mappings each | load each ms | first call ms |\n|---|---|---|---|---|---|---|---|---|\n");
     let mut reaches = Reaches::default();
-    for what in ["distinct", "same"] {
+    for what in ["distinct", "same", "left"] {
         for count in COUNTS {
             let text = measure(&places, &cache, what, count)?;
             row(&mut report, what, count, &text);
@@ -52,12 +52,14 @@ fn row(report: &mut String, what: &str, count: usize, text: &str) {
     let field = |name| field(text, name);
     let _ = writeln!(
         report,
-        "| {count} | {what} | {:.1} | {:.1} | {:.0} | {:.2} | {:.3} |",
+        "| {count} | {what} | {:.1} | {:.1} | {:.1} | {:.0} | {:.2} | {:.3} | {:.3} |",
         field("resident_kib") / 1024.0,
         field("each_kib"),
+        field("anonymous_each_kib"),
         field("mappings"),
         field("mappings_each"),
-        field("load_us") / 1e3
+        field("load_us") / 1e3,
+        field("first_call_us") / 1e3
     );
 }
 
@@ -66,6 +68,9 @@ fn judge(reaches: &mut Reaches, what: &str, text: &str) {
     let scaled = |name, by: f64| (field(text, name) / by, field(text, name) / by, field(text, name) / by);
     if what == "same" {
         return reaches.at_most("the same component again", 2.0, " KiB", once("each_kib"));
+    }
+    if what == "left" {
+        return;
     }
     reaches.at_most("an idle distinct small guest", 80.0, " KiB", once("each_kib"));
     // The reach is in the megabytes of sellers of memory.

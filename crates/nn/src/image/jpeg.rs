@@ -1,6 +1,6 @@
 //! JPEG, baseline and progressive, of any colour model.
 
-use super::{ImageError, Limits, Picture, check_dimensions};
+use super::{ImageError, Limits, Picture, check_dimensions, scratch};
 use zune_core::bytestream::ZCursor;
 use zune_core::colorspace::ColorSpace;
 use zune_core::options::DecoderOptions;
@@ -29,10 +29,12 @@ pub(super) fn decode(bytes: &[u8], limits: Limits) -> Result<Picture, ImageError
     if !is_complete(bytes) {
         return Err(ImageError::Malformed("it is cut short: there is no end-of-image marker".into()));
     }
-    let rgb = decoder.decode().map_err(malformed)?;
-    if rgb.len() != width * height * 3 {
-        return Err(ImageError::Malformed(format!("{} bytes for {width} by {height} pixels", rgb.len())));
+    let wanted = width * height * 3;
+    if decoder.output_buffer_size() != Some(wanted) {
+        return Err(ImageError::Malformed(format!("it has not three bytes for each of {width} by {height} pixels")));
     }
+    let mut rgb = scratch::take(wanted);
+    decoder.decode_into(&mut rgb).map_err(malformed)?;
     Ok(Picture { width: width as u32, height: height as u32, rgb })
 }
 

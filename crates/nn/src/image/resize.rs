@@ -1,8 +1,8 @@
 //! Scaling of byte pictures: rows are added up first, many bytes at once, and each sum is then scaled in width. No
 //! value is rounded before the end, and every version of the inner loops gives the same bytes.
 
-use super::Picture;
 use super::taps::{Columns, filter};
+use super::{Picture, scratch};
 use crate::Kernel;
 
 pub(super) fn resize(picture: Picture, width: u32, height: u32, kernel: Kernel) -> Vec<u8> {
@@ -19,6 +19,7 @@ pub(super) fn resize(picture: Picture, width: u32, height: u32, kernel: Kernel) 
         kernel.add_lines(lines, &tap.weights, &mut sum[..source_line]);
         kernel.scale_line(&sum, &columns, target);
     }
+    scratch::give(picture.rgb);
     target
 }
 

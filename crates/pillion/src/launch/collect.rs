@@ -16,6 +16,7 @@ impl Collect for Guests {
     fn collect(&self) -> Vec<Metric> {
         let stats: Vec<GuestStats> = self.apps.iter().flat_map(|app| app.stats()).collect();
         let (used, budget) = self.runtime.memory();
+        let code = self.runtime.code();
         let models = self.runtime.models().stats();
         let counter = Kind::Counter;
         vec![
@@ -50,6 +51,10 @@ impl Collect for Guests {
                 Kind::Gauge,
                 budget as f64,
             ),
+            alone("pillion_code_resident", "Files whose code is in memory", Kind::Gauge, code.resident as f64),
+            alone("pillion_code_bound", "Most files whose code is in memory", Kind::Gauge, code.bound as f64),
+            alone("pillion_code_evictions", "Code that left memory", counter, code.evicted as f64),
+            alone("pillion_code_returns", "Code that came back for a call", counter, code.returned as f64),
             alone("pillion_model_loads", "Models that were read and packed", counter, models.loads as f64),
             alone("pillion_model_hits", "Models that were found packed", counter, models.hits as f64),
             alone("pillion_model_bytes", "Packed models", Kind::Gauge, models.bytes as f64),

@@ -1,26 +1,26 @@
-//! The guests of one app: code loaded, models fetched and packed, folders and environment laid out.
+//! The guests of one app: their code, models fetched and packed, folders and environment laid out.
 
-use super::plan::Work;
+use super::{code::Loaded, plan::Work};
 use crate::manifest::{App, Directory, FileSource, Guest, Limits as Given, Model, WasmApp};
 use anyhow::{Context, Result};
 use pillion_api::Diagnostic;
-use pillion_runtime::{GuestSpec, Limits, LoadOptions, Preopen};
+use pillion_runtime::{GuestSpec, Limits, Preopen};
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
     sync::Arc,
 };
 
-/// The largest guest file that is read; the runtime has the same bound on the bytes.
-const MAX_GUEST: u64 = 128 << 20;
 /// The largest file of labels.
 const MAX_LABELS: usize = 16 << 20;
 
-/// Loads every guest of an app; what can't be loaded is a finding.
-pub(crate) async fn load(
+/// Lays out every guest of an app; what couldn't be loaded is a finding. `loaded` has the code of its guests in their
+/// order.
+pub(crate) async fn lay_out(
     manifest: &Path,
     app: &App,
     wasm: &WasmApp,
+    loaded: &mut impl Iterator<Item = Loaded>,
     work: &Work<'_>,
     findings: &mut Vec<Diagnostic>,
 ) -> Vec<GuestSpec> {
@@ -32,8 +32,8 @@ pub(crate) async fn load(
         }
     }
     let mut guests = Vec::new();
-    for (name, guest) in &wasm.guests {
-        match load_one(name, guest, work) {
+    for ((name, guest), loaded) in wasm.guests.iter().zip(loaded) {
+        match loaded {
             Ok(loaded) => guests.push(spec(app, wasm, guest, loaded, &models)),
             Err(error) => findings.push(unloadable(manifest, app, (name, guest), &error)),
         }
@@ -48,18 +48,6 @@ fn unloadable(manifest: &Path, app: &App, (name, guest): (&str, &Guest), error: 
         Some(hint) => finding.hint(hint),
         None => finding,
     }
-}
-
-/// Reads and compiles a guest's file, or finds its compiled code in the cache.
-fn load_one(name: &str, guest: &Guest, work: &Work<'_>) -> Result<pillion_runtime::Guest> {
-    let bytes = read_guest(&guest.source)?;
-    let options = LoadOptions { mode: guest.mode.clone(), ..LoadOptions::default() };
-    Ok(work.runtime.load_with(name, bytes, guest.call.as_deref(), &options)?)
-}
-
-/// A guest's file, bounded.
-pub(crate) fn read_guest(path: &Path) -> Result<Vec<u8>> {
-    super::models::read_bounded(path, MAX_GUEST)
 }
 
 fn spec(app: &App, wasm: &WasmApp, guest: &Guest, loaded: pillion_runtime::Guest, models: &Models) -> GuestSpec {

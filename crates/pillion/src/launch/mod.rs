@@ -1,5 +1,6 @@
 //! From a manifest to running apps, and back: everything is loaded first, then every port is bound, then apps start.
 
+mod code;
 mod collect;
 mod guests;
 pub(crate) mod models;
@@ -12,6 +13,6 @@ mod signals;
 mod start;
 mod traced;
 
-pub(crate) use guests::read_guest;
+pub(crate) use code::read_guest;
 pub(crate) use plan::{Plan, Work};
 pub(crate) use running::{Settings, run_until_ended};

@@ -1,6 +1,6 @@
 //! Everything that a start needs, read and checked before a port is bound.
 
-use super::{guests, models::Store};
+use super::{code, guests, models::Store};
 use crate::manifest::{App, AppKind, Manifest, Route, RouteTarget};
 use pillion_api::{Diagnostic, diagnostic::Severity};
 use pillion_runtime::{GuestSpec, Runtime};
@@ -43,10 +43,13 @@ impl Plan {
         let mut findings = Vec::new();
         let mut read = HashMap::new();
         let mut apps = Vec::new();
+        let mut loaded = code::load(&manifest.apps, work.runtime).await.into_iter();
         for app in &manifest.apps {
             let resources = resources(app, &mut read, &mut findings);
             let guests = match &app.kind {
-                AppKind::Wasm(wasm) => guests::load(&manifest.path, app, wasm, work, &mut findings).await,
+                AppKind::Wasm(wasm) => {
+                    guests::lay_out(&manifest.path, app, wasm, &mut loaded, work, &mut findings).await
+                }
                 AppKind::Native | AppKind::SidecarOnly => Vec::new(),
             };
             apps.push(PlannedApp { app: app.clone(), resources, guests });

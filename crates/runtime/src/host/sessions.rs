@@ -199,9 +199,12 @@ pub(super) async fn run(caller: &mut Caller<'_, Host>, session: u32) -> Outcome<
     let call = Arc::clone(&caller.data().call);
     let session_ref = session_of(caller, session)?;
     session_ref.outputs = None;
-    let (model, inputs) = (Arc::clone(&session_ref.model), session_ref.inputs.clone());
+    let model = Arc::clone(&session_ref.model);
     room_for(caller, model.outputs().iter().map(|output| output.bytes).sum())?;
-    let outputs = off_thread(&call, move |stop| infer(&model, &inputs, stop)).await?;
+    // Lent, not copied: a picture's tensor is large. They come back below, for the guest may run the session again.
+    let inputs = std::mem::take(&mut session_of(caller, session)?.inputs);
+    let (outputs, inputs) = off_thread(&call, move |stop| (infer(&model, &inputs, stop), inputs)).await?;
+    session_of(caller, session)?.inputs = inputs;
     let outputs = outputs.map_err(|error| of_nn(caller, &error))?;
     session_of(caller, session)?.outputs = Some(outputs);
     Ok(())

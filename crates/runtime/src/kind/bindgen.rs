@@ -13,6 +13,7 @@ use crate::{Inspection, trap};
 use bytes::Bytes;
 use http::Response;
 use pillion_api::{Body, Code, Error};
+use std::pin::pin;
 use std::sync::Arc;
 use wasmtime::{Func, Instance, InstancePre, Memory, Store, Val};
 
@@ -113,7 +114,7 @@ pub(crate) async fn call(call: &Arc<Call>, pre: &BindgenPre, body: Bytes) -> Res
     let stderr = Stream::new(Lines::new(call, "stderr"));
     let mut wasi = instance::wasi(call, &stderr).map_err(|error| super::command::preopen_failed(call, &error))?;
     let mut store = instance::store(call, wasi.stdout(stdout).build_p1());
-    let outcome = in_time(call, run(&mut store, pre, &body)).await;
+    let outcome = in_time(call, pin!(run(&mut store, pre, &body))).await;
     call.hosted.counters.memory(store.data().limiter.bytes());
     let last_line = stderr.sink().finish();
     match outcome {

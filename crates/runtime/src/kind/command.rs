@@ -7,10 +7,11 @@ use crate::instance::{self, Host, in_time};
 use crate::output::{Collected, Lines, Stream};
 use crate::runtime::Shared;
 use crate::trap::{self, Ended};
-use crate::{GuestSpec, guest::Program};
+use crate::{GuestSpec, code, program::Program};
 use bytes::Bytes;
 use http::{HeaderMap, Request, Response, header, request::Parts};
 use pillion_api::{Body, Code, Error};
+use std::pin::pin;
 use std::sync::Arc;
 use wasmtime::{InstancePre, Store};
 use wasmtime_wasi::WasiCtxBuilder;
@@ -65,7 +66,7 @@ pub(crate) async fn call(call: &Arc<Call>, entry: Entry<'_>, request: Request<By
 
 async fn run(call: &Arc<Call>, entry: &Entry<'_>, wasi: &mut WasiCtxBuilder) -> Result<i32, Error> {
     let mut store = instance::store(call, wasi.build_p1());
-    let outcome = in_time(call, entry.run(&mut store)).await;
+    let outcome = in_time(call, pin!(entry.run(&mut store))).await;
     call.hosted.counters.memory(store.data().limiter.bytes());
     outcome.or_else(|error| match trap::ended(call, store.data(), &error) {
         Ended::Exit(code) => Ok(code),
@@ -109,11 +110,12 @@ fn text(headers: &HeaderMap, name: &header::HeaderName) -> Option<String> {
 /// A plain WASI run: this process's stdio, no app behind it.
 pub(crate) async fn run_plain(shared: &Arc<Shared>, spec: GuestSpec) -> Result<i32, Error> {
     let guest = spec.guest.clone();
-    let hosted = Arc::new(Hosted::new(shared, "", spec, None));
+    let hosted = Arc::new(Hosted::new(shared, &"".into(), spec, None));
     let call = Call::new(&hosted, &HeaderMap::new());
     let mut wasi = plain_wasi(&call).map_err(|error| preopen_failed(&call, &error))?;
     let task = async move {
-        let entry = match &guest.0.program {
+        let program = code::program(&call).await?;
+        let entry = match &*program {
             Program::Core(pre) => Entry::Core(pre),
             Program::Command(pre) => Entry::Component(pre),
             _ => {

@@ -7,9 +7,11 @@ mod sniff;
 
 use crate::admission::Permit;
 use crate::call::Call;
-use crate::guest::Program;
 use crate::incoming::Incoming;
+use crate::program::Program;
+use crate::{GuestKind, code};
 use ::http::{Request, Response};
+use bytes::Bytes;
 use pillion_api::{Body, Code, Error, body};
 use std::sync::Arc;
 
@@ -21,24 +23,32 @@ pub(crate) async fn call(
     permits: (Permit, Permit),
 ) -> Result<Response<Body>, Error> {
     let (parts, incoming) = request.into_parts();
-    let guest = call.hosted.spec.guest.clone();
-    match (&guest.0.program, incoming) {
-        (Program::Http(_) | Program::Service(_), Incoming::Streaming(body)) => {
+    call.hosted.spec.guest.0.code.touch(call.hosted.shared.residents.now());
+    match (call.hosted.kind(), incoming) {
+        (GuestKind::Http, Incoming::Streaming(body)) => {
             http::call(call, Request::from_parts(parts, body), permits).await
         }
-        (Program::Core(pre), Incoming::Whole(body)) => {
-            Box::pin(command::call(&call, command::Entry::Core(pre), Request::from_parts(parts, body))).await
+        (GuestKind::Command | GuestKind::Bindgen, Incoming::Whole(body)) => {
+            Box::pin(program(&call, Request::from_parts(parts, body))).await
         }
-        (Program::Command(pre), Incoming::Whole(body)) => {
-            Box::pin(command::call(&call, command::Entry::Component(pre), Request::from_parts(parts, body))).await
-        }
-        (Program::Bindgen(pre), Incoming::Whole(body)) => Box::pin(bindgen::call(&call, pre, body)).await,
         _ => Err(Error::new(Code::Internal, "the body of this request is not as this kind of guest takes it")),
     }
 }
 
+/// A call of what is run for one request and takes its body whole.
+async fn program(call: &Arc<Call>, request: Request<Bytes>) -> Result<Response<Body>, Error> {
+    match &*code::program(call).await? {
+        Program::Core(pre) => command::call(call, command::Entry::Core(pre), request).await,
+        Program::Command(pre) => command::call(call, command::Entry::Component(pre), request).await,
+        Program::Bindgen(pre) => bindgen::call(call, pre, request.into_body()).await,
+        Program::Http(_) | Program::Service(_) => {
+            Err(Error::new(Code::Internal, "a handler of requests takes their bodies as they come"))
+        }
+    }
+}
+
 /// An answer of bytes, with the type that they show.
-fn respond(bytes: bytes::Bytes) -> Response<Body> {
+fn respond(bytes: Bytes) -> Response<Body> {
     let content_type = ::http::HeaderValue::from_static(sniff::content_type(&bytes));
     let mut response = Response::new(body::full(bytes));
     response.headers_mut().insert(::http::header::CONTENT_TYPE, content_type);

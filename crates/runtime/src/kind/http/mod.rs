@@ -8,23 +8,23 @@ pub(crate) mod shared;
 
 use crate::admission::Permit;
 use crate::call::Call;
-use crate::guest::{Mode, Program};
+use crate::guest::Mode;
 use crate::host::http::{Answer, Exchange, QuickView, wasi_error};
 use crate::instance::{self, Host, Wasi, in_time};
 use crate::kept::Kept;
+use crate::program::Program;
 use crate::threads::Task;
-use crate::trap;
+use crate::{code, trap};
 use http::{HeaderValue, Request, Response, header};
 use http_body_util::BodyExt;
 use pillion_api::{Body, Code, Error, scope};
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::Poll;
 use wasmtime::Store;
 use wasmtime::component::Resource;
 use wasmtime_wasi_http::WasiHttpView;
 use wasmtime_wasi_http::handler::Proxy;
-use wasmtime_wasi_http::p2::bindings::ProxyPre;
 use wasmtime_wasi_http::p2::bindings::http::types::Scheme;
 use wasmtime_wasi_http::p2::types::{HostIncomingRequest, HostResponseOutparam};
 
@@ -105,7 +105,7 @@ async fn run(call: &Arc<Call>, request: Request<Body>, exchange: Arc<Exchange>) 
             Err(error) => return Ended { answer: None, result: Err(super::command::preopen_failed(call, &error)) },
         },
     };
-    let outcome = in_time(call, handle(call, &mut store, kept, request, Arc::clone(&exchange))).await;
+    let outcome = in_time(call, pin!(handle(call, &mut store, kept, request, Arc::clone(&exchange)))).await;
     call.hosted.counters.memory(store.data().limiter.bytes());
     let answer = QuickView(store.data_mut()).answer();
     let last_line = store.data_mut().last_line();
@@ -130,8 +130,8 @@ async fn handle(
     request: Request<Body>,
     exchange: Arc<Exchange>,
 ) -> wasmtime::Result<(Proxy, u32)> {
-    if let Program::Service(pre) = &call.hosted.spec.guest.0.program {
-        return Box::pin(service::handle(call, store, pre, kept, request, exchange)).await;
+    if call.hosted.spec.guest.0.code.is_service {
+        return Box::pin(service::handle(call, store, kept, request, exchange)).await;
     }
     let (request, response) = match call.hosted.shared.options.stock_http {
         true => stock(call, store.data_mut(), request, exchange)?,
@@ -139,18 +139,14 @@ async fn handle(
     };
     let (proxy, calls) = match kept {
         Some(kept) => kept,
-        None => (Proxy::P2(pre(call)?.instantiate_async(&mut *store).await?), 0),
+        None => match &*code::program(call).await? {
+            Program::Http(pre) => (Proxy::P2(pre.instantiate_async(&mut *store).await?), 0),
+            _ => wasmtime::bail!("the guest is no handler of requests"),
+        },
     };
     let Proxy::P2(handler) = &proxy else { wasmtime::bail!("an instance of 0.3 is called by 0.2") };
     handler.wasi_http_incoming_handler().call_handle(store, request, response).await?;
     Ok((proxy, calls + 1))
-}
-
-fn pre(call: &Call) -> wasmtime::Result<&ProxyPre<Host>> {
-    match &call.hosted.spec.guest.0.program {
-        Program::Http(pre) => Ok(pre),
-        _ => wasmtime::bail!("the guest is no handler of requests"),
-    }
 }
 
 /// The two resources that a handler is called with, as the stock implementation makes them.

@@ -3,9 +3,11 @@
 
 use super::{answered_with, with_authority};
 use crate::call::Call;
+use crate::code;
 use crate::guest::Mode;
 use crate::host::http::{Answer, Exchange, wasi_error};
 use crate::instance::Host;
+use crate::program::Program;
 use futures_channel::oneshot;
 use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{Request, Uri, header};
@@ -15,7 +17,6 @@ use std::future::{pending, poll_fn};
 use std::sync::Arc;
 use wasmtime::{AsContextMut, Store};
 use wasmtime_wasi_http::handler::{Prepared, Proxy};
-use wasmtime_wasi_http::p3::bindings::ServicePre;
 use wasmtime_wasi_http::p3::bindings::http::types::ErrorCode;
 use wasmtime_wasi_http::{WasiBody, WasiHttpView};
 
@@ -23,14 +24,13 @@ use wasmtime_wasi_http::{WasiBody, WasiHttpView};
 pub(super) async fn handle(
     call: &Call,
     store: &mut Store<Host>,
-    pre: &ServicePre<Host>,
     kept: Option<(Proxy, u32)>,
     request: Request<Body>,
     exchange: Arc<Exchange>,
 ) -> wasmtime::Result<(Proxy, u32)> {
     let (proxy, calls) = match kept {
         Some(kept) => kept,
-        None => (Proxy::P3(pre.instantiate_async(&mut *store).await?), 0),
+        None => (instance(call, store).await?, 0),
     };
     let (sender, answer) = oneshot::channel();
     let prepared = Prepared::new(store.as_context_mut(), &proxy, absolute(request, call), Host::http, sender)?;
@@ -50,6 +50,14 @@ pub(super) async fn handle(
     });
     served.await??;
     Ok((proxy, calls + 1))
+}
+
+/// A new instance.
+pub(super) async fn instance(call: &Call, store: &mut Store<Host>) -> wasmtime::Result<Proxy> {
+    match &*code::program(call).await? {
+        Program::Service(pre) => pre.instantiate_async(store).await.map(Proxy::P3),
+        _ => wasmtime::bail!("the guest is no handler of WASI 0.3"),
+    }
 }
 
 /// What the guest itself answered in place of a response; a trap stays one.

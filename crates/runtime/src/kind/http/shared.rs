@@ -5,11 +5,11 @@
 //! every call of its instance.
 
 use super::body::{self, Timed};
-use super::service::{absolute, refusal};
+use super::service::{self, absolute, refusal};
 use super::{Ended, no_response};
 use crate::admission::Permit;
 use crate::call::{Call, Hosted};
-use crate::guest::{Mode, Program};
+use crate::guest::Mode;
 use crate::host::http::Exchange;
 use crate::instance::{self, Host, Wasi, in_time};
 use crate::kind::command;
@@ -19,7 +19,7 @@ use crate::trap;
 use http::{HeaderMap, Request, Response};
 use http_body_util::BodyExt;
 use pillion_api::{Body, Code, Error};
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::{Arc, Weak};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
@@ -28,7 +28,7 @@ use wasmtime::component::GuestTaskId;
 use wasmtime::{Store, StoreContextMut};
 use wasmtime_wasi_http::WasiHttpView;
 use wasmtime_wasi_http::handler::{
-    ExpirationError, HandlerState, Instance, InstantiationError, Proxy, ProxyHandler, ShouldAccept, WorkerExpiration,
+    ExpirationError, HandlerState, Instance, InstantiationError, ProxyHandler, ShouldAccept, WorkerExpiration,
     WorkerState, WorkerStatus,
 };
 
@@ -128,7 +128,8 @@ impl HandlerState for Guests {
         let room = Room::new(calls, at_once, call.deadline);
         let wasi = Wasi::handler(&call).map_err(|error| command::preopen_failed(&call, &error))?;
         let mut store = instance::store_of_room(&call, wasi, &room);
-        let proxy = match in_time(&call, start(&call, &mut store)).await {
+        let started = in_time(&call, pin!(service::instance(&call, &mut store))).await;
+        let proxy = match started {
             Ok(proxy) => proxy,
             Err(error) => {
                 let last_line = store.data_mut().last_line();
@@ -137,13 +138,6 @@ impl HandlerState for Guests {
         };
         let expiration = Expiration { room: Arc::clone(&room), timer: Box::pin(sleep_until(call.deadline.into())) };
         Ok(Instance { store, proxy, view: Host::http, expiration, state: Worker(room) })
-    }
-}
-
-async fn start(call: &Call, store: &mut Store<Host>) -> wasmtime::Result<Proxy> {
-    match &call.hosted.spec.guest.0.program {
-        Program::Service(pre) => pre.instantiate_async(store).await.map(Proxy::P3),
-        _ => wasmtime::bail!("the guest is no handler of WASI 0.3"),
     }
 }
 
