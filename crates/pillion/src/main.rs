@@ -14,11 +14,6 @@ use clap::Parser;
 use flags::{Flags, Verb};
 use std::process::ExitCode;
 
-/// A call makes dozens of small allocations and pictures make large ones; the system's allocator takes a tenth of a small
-/// call, and gives large ones back to the kernel each time.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 /// Threads that accept, read and write. They never run a guest.
 const EDGE_THREADS: usize = 2;
 

@@ -8,10 +8,10 @@ use std::task::{Context, Poll};
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::{JoinError, JoinHandle};
 
-/// A worker takes a fresh call from outside at every second turn, and looks at timers and sockets at every third:
-/// guests that spin yield every millisecond, and a good neighbour must not wait for 61 of them.
+/// A worker takes a fresh call from outside at every second turn, and looks at timers and sockets as often: guests that spin
+/// have turns of some milliseconds, and a good neighbour must not wait for 61 of them.
 const GLOBAL_QUEUE_INTERVAL: u32 = 2;
-const EVENT_INTERVAL: u32 = 3;
+const EVENT_INTERVAL: u32 = 2;
 
 thread_local!(static RUNS_GUESTS: Cell<bool> = const { Cell::new(false) });
 
