@@ -14,13 +14,9 @@ use std::{path::Path, sync::Arc};
 /// The largest answer that a benchmark reads.
 const MAX_ANSWER: u64 = 1 << 20;
 
-/// A runtime of one guest thread, so that counts and times are of one order of events.
-///
-/// # Errors
-/// The engine can't start.
-pub fn runtime(max_instances: u32, cache: Option<&Path>) -> Result<Runtime> {
-    let cache_dir = cache.map(Path::to_owned);
-    Ok(Runtime::new(Options { guest_threads: 1, max_instances, cache_dir, ..Options::default() })?)
+/// Options of a runtime of one guest thread, so that counts and times are of one order of events.
+pub fn options(max_instances: u32, cache: Option<&Path>) -> Options {
+    Options { guest_threads: 1, max_instances, cache_dir: cache.map(Path::to_owned), ..Options::default() }
 }
 
 /// An app of one guest.
@@ -34,12 +30,12 @@ pub fn app(runtime: &Runtime, name: &str, guest: Guest, limits: Limits) -> Resul
     Ok(runtime.app(spec, Arc::new(Nothing), no_dapr)?)
 }
 
-/// One call with its answer read to the end.
+/// One call without a body, its answer read to the end.
 ///
 /// # Errors
 /// The guest failed, or answered something else than 200.
-pub async fn call(app: &App, body: &Bytes) -> Result<Bytes> {
-    let request = Request::post("/").body(body::full(body.clone())).context("a request")?;
+pub async fn call(app: &App, path: &str) -> Result<Bytes> {
+    let request = Request::post(path).body(body::empty()).context("a request")?;
     let response = app.invoke(request).await?;
     ensure!(response.status() == http::StatusCode::OK, "answered {}", response.status());
     Ok(body::collect(response.into_body(), MAX_ANSWER).await?)

@@ -2,7 +2,7 @@
 
 use crate::{
     Result, guests,
-    run::{cargo, check, root},
+    run::{cargo, check, root, target},
 };
 use std::process::Command;
 
@@ -26,8 +26,4 @@ fn up(file: &str) -> Result<()> {
     let program = target().join("debug/pillion");
     let error = Command::new(&program).args(["up", file]).current_dir(root()).exec();
     Err(format!("cannot start `{}`: {error}", program.display()).into())
-}
-
-fn target() -> std::path::PathBuf {
-    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), Into::into)
 }

@@ -14,7 +14,7 @@ use std::{
 
 use crate::{
     Result,
-    run::{cargo, check as run, find, root},
+    run::{cargo, check as run, find, root, target},
 };
 
 /// Name, and the guest's file in `benches/guests`.
@@ -109,8 +109,7 @@ fn prepare() -> Result<PathBuf> {
     // A test of the same package makes cargo build it with the features of all tests.
     let build = ["test", "--quiet", "--workspace", "--test", "programs", "--no-run"];
     run(Command::new(cargo()).args(build).current_dir(root()))?;
-    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from);
-    Ok(target.join("debug/once"))
+    Ok(target().join("debug/once"))
 }
 
 /// The least of a few tries; one is enough where it is within the tolerance.

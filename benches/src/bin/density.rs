@@ -21,6 +21,8 @@ const LIVE: Duration = Duration::from_secs(4);
 /// One instance is given so long.
 const SETTLED: Duration = Duration::from_millis(200);
 const MAX_COUNT: usize = 100_000;
+/// Instances at the same time.
+const INSTANCES: u32 = 256;
 /// Files whose code is in memory where most have left it.
 const FEW: usize = 10;
 /// Guests whose code comes back for a call.
@@ -54,8 +56,7 @@ fn load(runtime: &Runtime, bytes: Vec<u8>, limits: &Limits) -> Result<App> {
 }
 
 fn idle(cache: &Path, count: usize, distinct: bool, most: usize) -> Result<serde_json::Value> {
-    let options = Options { cache_dir: Some(cache.into()), resident_code: Some(most), ..Options::default() };
-    let runtime = Runtime::new(Options { guest_threads: 1, max_instances: 256, ..options })?;
+    let runtime = Runtime::new(Options { resident_code: Some(most), ..host::options(INSTANCES, Some(cache)) })?;
     let limits = Limits::default();
     // What the first guest brings, of the engine and of the answer's way, is not of the others.
     let first = load(&runtime, guest(0, "")?, &limits)?;
@@ -103,18 +104,18 @@ fn first_calls(apps: &[App]) -> Result<Duration> {
 }
 
 fn answer(app: &App) -> Result<Bytes> {
-    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(host::call(app, &Bytes::new()))
+    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(host::call(app, "/"))
 }
 
 /// Instances that run, none of which touches memory.
 fn live(cache: &Path, count: usize) -> Result<serde_json::Value> {
-    let runtime = host::runtime(256, Some(cache))?;
+    let runtime = Runtime::new(host::options(INSTANCES, Some(cache)))?;
     let limits = Limits { concurrency: count + 1, timeout: LIVE * 2, ..Limits::default() };
     let app = load(&runtime, guest(0, SPIN)?, &limits)?;
     tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
         let call = || {
             let app = app.clone();
-            tokio::spawn(async move { host::call(&app, &Bytes::new()).await })
+            tokio::spawn(async move { host::call(&app, "/").await })
         };
         // What the first call brings is not of the others.
         let mut calls = vec![call()];

@@ -1,58 +1,117 @@
 //! Calls of a guest in this process, one after another. `once GUEST CALLS` prints the process's CPU time of a call in
-//! microseconds: median, least and most over batches. `once GUEST CALLS count` only calls: under callgrind the difference
-//! of two counts is the instructions of the calls between, the start left out.
+//! microseconds (median, least and most over batches) and how often a call allocates. `once GUEST CALLS count` only calls:
+//! under callgrind the difference of two counts is the instructions of the calls between, the start left out. `stock`
+//! has Wasmtime's own wasi:http answer; `/PATH` is asked for in place of `/`.
 //!
 //! The pool is of few instances: Valgrind can't map the usual one.
 
-use anyhow::{Context, Result, ensure};
-use bytes::Bytes;
+use anyhow::{Context, Result};
 use pillion_benches::host;
+use pillion_runtime::{App, Limits, Options, Runtime};
 use rustix::time::{ClockId, clock_gettime};
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 const INSTANCES: u32 = 2;
 /// Calls that fill caches before the first that is timed.
 const WARM: usize = 50;
 const BATCHES: usize = 9;
 
-fn main() -> Result<()> {
-    let args: Vec<String> = std::env::args().skip(1).collect();
-    let (guest, calls, only_calls) = match args.as_slice() {
-        [guest, calls] => (guest, calls, false),
-        [guest, calls, count] if count == "count" => (guest, calls, true),
-        _ => anyhow::bail!("usage: once GUEST CALLS [count]"),
-    };
-    let calls: usize = calls.parse()?;
-    let body = Bytes::new();
-    let runtime = host::runtime(INSTANCES, None)?;
-    let bytes = std::fs::read(guest).with_context(|| guest.clone())?;
-    let guest = runtime.load("guest", bytes, None)?;
-    let app = host::app(&runtime, "app", guest, pillion_runtime::Limits::default())?;
-    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
-        if only_calls {
-            for _ in 0..calls {
-                host::call(&app, &body).await?;
+/// Counts what is allocated.
+struct Counting;
+
+static ALLOCATIONS: AtomicU64 = AtomicU64::new(0);
+
+// SAFETY: every call goes to the system's allocator with the arguments that came.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
+        // SAFETY: the caller keeps the contract.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        // SAFETY: the caller keeps the contract.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+
+    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
+        // SAFETY: the caller keeps the contract.
+        unsafe { System.realloc(pointer, layout, size) }
+    }
+}
+
+#[global_allocator]
+static COUNTING: Counting = Counting;
+
+/// What is called, and how often.
+struct Wish {
+    guest: String,
+    calls: usize,
+    path: String,
+    only_calls: bool,
+    stock_http: bool,
+}
+
+impl Wish {
+    fn of(args: &[String]) -> Result<Self> {
+        const USAGE: &str = "usage: once GUEST CALLS [count] [stock] [/PATH]";
+        let [guest, calls, words @ ..] = args else { anyhow::bail!(USAGE) };
+        let mut wish = Self {
+            guest: guest.clone(),
+            calls: calls.parse().context(USAGE)?,
+            path: "/".to_owned(),
+            only_calls: false,
+            stock_http: false,
+        };
+        for word in words {
+            match word.as_str() {
+                "count" => wish.only_calls = true,
+                "stock" => wish.stock_http = true,
+                path if path.starts_with('/') => path.clone_into(&mut wish.path),
+                _ => anyhow::bail!(USAGE),
             }
-            return Ok(());
         }
-        for _ in 0..WARM {
-            host::call(&app, &body).await?;
+        Ok(wish)
+    }
+}
+
+fn main() -> Result<()> {
+    let wish = Wish::of(&std::env::args().skip(1).collect::<Vec<_>>())?;
+    let options = Options { stock_http: wish.stock_http, ..host::options(INSTANCES, None) };
+    let runtime = Runtime::new(options)?;
+    let bytes = std::fs::read(&wish.guest).with_context(|| wish.guest.clone())?;
+    let app = host::app(&runtime, "app", runtime.load("guest", bytes, None)?, Limits::default())?;
+    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+        if wish.only_calls {
+            return calls(&app, &wish.path, wish.calls).await;
         }
+        calls(&app, &wish.path, WARM).await?;
         let mut micros = Vec::new();
+        let allocations = ALLOCATIONS.load(Ordering::Relaxed);
         for _ in 0..BATCHES {
             let before = cpu();
-            for _ in 0..calls {
-                host::call(&app, &body).await?;
-            }
+            calls(&app, &wish.path, wish.calls).await?;
             #[allow(clippy::cast_precision_loss)]
-            micros.push((cpu() - before) / calls as f64);
+            micros.push((cpu() - before) / wish.calls as f64);
         }
-        ensure!(!micros.is_empty(), "no batches");
+        let allocations = (ALLOCATIONS.load(Ordering::Relaxed) - allocations) / (wish.calls * BATCHES).max(1) as u64;
         micros.sort_by(f64::total_cmp);
-        let line =
-            serde_json::json!({ "cpu_us": micros[BATCHES / 2], "least_us": micros[0], "most_us": micros[BATCHES - 1] });
+        let (median, least, most) = (micros[BATCHES / 2], micros[0], micros[BATCHES - 1]);
+        let line = serde_json::json!({
+            "cpu_us": median, "least_us": least, "most_us": most, "allocations": allocations
+        });
         println!("{line}");
-        anyhow::Ok(())
+        Ok(())
     })
+}
+
+async fn calls(app: &App, path: &str, count: usize) -> Result<()> {
+    for _ in 0..count {
+        host::call(app, path).await?;
+    }
+    Ok(())
 }
 
 /// CPU time of all threads of this process, in microseconds.

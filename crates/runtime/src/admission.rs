@@ -35,7 +35,7 @@ impl Gate {
     /// When to come back.
     pub(crate) async fn enter(&self, wait: Duration) -> Result<Permit, Duration> {
         if let Ok(permit) = Arc::clone(&self.permits).try_acquire_owned() {
-            return Ok(self.permit(permit, false));
+            return Ok(self.permit(Some(permit), false));
         }
         let expected = self.expected_wait();
         // Shed before queueing: whoever can't be served in time learns it in microseconds, not after the wait.
@@ -44,17 +44,14 @@ impl Gate {
         }
         let _waiting = Waiting::new(&self.waiting);
         match tokio::time::timeout(wait, Arc::clone(&self.permits).acquire_owned()).await {
-            Ok(Ok(permit)) => Ok(self.permit(permit, true)),
+            Ok(Ok(permit)) => Ok(self.permit(Some(permit), true)),
             _ => Err(wait),
         }
     }
 
     /// A place without a wait; over the bound where there is none.
     pub(crate) fn enter_over(&self) -> Permit {
-        match Arc::clone(&self.permits).try_acquire_owned() {
-            Ok(permit) => self.permit(permit, false),
-            Err(_) => Permit { _permit: None, queued: false, since: Instant::now(), service_us: Arc::default() },
-        }
+        self.permit(Arc::clone(&self.permits).try_acquire_owned().ok(), false)
     }
 
     /// Whether nobody has a place but the one who asks.
@@ -68,8 +65,8 @@ impl Gate {
         Duration::from_micros(self.service_us.load(Ordering::Relaxed).saturating_mul(ahead))
     }
 
-    fn permit(&self, permit: OwnedSemaphorePermit, queued: bool) -> Permit {
-        Permit { _permit: Some(permit), queued, since: Instant::now(), service_us: Arc::clone(&self.service_us) }
+    fn permit(&self, permit: Option<OwnedSemaphorePermit>, queued: bool) -> Permit {
+        Permit { _permit: permit, queued, since: Instant::now(), service_us: Arc::clone(&self.service_us) }
     }
 }
 

@@ -58,41 +58,58 @@ fn swap_is_active(swaps: &Path) -> bool {
     std::fs::read_to_string(swaps).map_or(true, |text| text.lines().skip(1).any(|line| !line.trim().is_empty()))
 }
 
+/// What memories keep mapped between two calls, and how they are cleared for the next: the same for every engine.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Idle {
+    reset: Reset,
+    /// Bytes of each memory.
+    keep: usize,
+    memories: u32,
+}
+
+impl Idle {
+    /// As the kernel and the memory budget allow.
+    pub(crate) fn of(options: &Options) -> Self {
+        Self::with(options, Reset::detect())
+    }
+
+    /// What all memories keep together is a share of the memory budget.
+    fn with(options: &Options, reset: Reset) -> Self {
+        let memories = options.max_instances.clamp(1, WARM_SLOTS);
+        let share = options.memory_budget / WARM_SHARE / u64::from(memories);
+        let most = if reset == Reset::DirtyPages { KEEP_RESIDENT } else { KEEP_RESIDENT_CLEARED };
+        Self { reset, keep: most.min(usize::try_from(share).unwrap_or(most)), memories }
+    }
+
+    /// Bytes that the memories of one engine keep at most.
+    pub(crate) fn bytes(self) -> u64 {
+        self.keep as u64 * u64::from(self.memories)
+    }
+}
+
 /// An engine for core modules and components of WASI 0.2.
-pub(crate) fn engine(options: &Options) -> wasmtime::Result<Engine> {
-    let reset = Reset::detect();
+pub(crate) fn engine(options: &Options, idle: Idle) -> wasmtime::Result<Engine> {
     tracing::info!(
-        reset = reset.name(),
+        reset = idle.reset.name(),
         instances = options.max_instances,
-        kept = kept_resident(options),
+        kept = idle.bytes(),
         "memories between two calls"
     );
-    Engine::new(&config(options, reset, keep_resident(options, reset)))
+    Engine::new(&config(options, idle))
 }
 
 /// An engine for components of WASI 0.3. Its memories stay mapped between two calls only where the budget has room for
 /// that: the other engine's do already.
-pub(crate) fn of_services(options: &Options, keeps: bool) -> wasmtime::Result<Engine> {
-    let reset = Reset::detect();
-    let keep = if keeps { keep_resident(options, reset) } else { 0 };
-    let mut config = config(options, reset, keep);
+pub(crate) fn of_services(options: &Options, idle: Idle, keeps: bool) -> wasmtime::Result<Engine> {
+    let mut config = config(options, if keeps { idle } else { Idle { keep: 0, ..idle } });
     config.concurrency_support(true).wasm_component_model_async(true);
     Engine::new(&config)
 }
 
-/// Bytes that memories keep mapped between two calls at most, over the whole process.
-pub(crate) fn kept_resident(options: &Options) -> u64 {
-    keep_resident(options, Reset::detect()) as u64 * u64::from(warm_slots(options))
-}
-
-fn warm_slots(options: &Options) -> u32 {
-    options.max_instances.clamp(1, WARM_SLOTS)
-}
-
-fn config(options: &Options, reset: Reset, keep: usize) -> Config {
+fn config(options: &Options, idle: Idle) -> Config {
     let mut config = Config::new();
     config
-        .allocation_strategy(InstanceAllocationStrategy::Pooling(pool(options, reset, keep)))
+        .allocation_strategy(InstanceAllocationStrategy::Pooling(pool(options, idle)))
         .memory_init_cow(true)
         // A full reservation with its guard lets compiled code do without bounds checks.
         .memory_reservation(POOL_MEMORY as u64)
@@ -111,7 +128,7 @@ fn config(options: &Options, reset: Reset, keep: usize) -> Config {
     config
 }
 
-fn pool(options: &Options, reset: Reset, keep: usize) -> PoolingAllocationConfig {
+fn pool(options: &Options, idle: Idle) -> PoolingAllocationConfig {
     let instances = options.max_instances.max(1);
     let core = instances.saturating_mul(CORE_INSTANCES_PER_INSTANCE);
     let mut pool = PoolingAllocationConfig::new();
@@ -129,21 +146,14 @@ fn pool(options: &Options, reset: Reset, keep: usize) -> PoolingAllocationConfig
         .max_component_instance_size(4 << 20)
         .max_memory_size(POOL_MEMORY)
         .table_elements(POOL_TABLE_ELEMENTS)
-        .max_unused_warm_slots(warm_slots(options))
+        .max_unused_warm_slots(idle.memories)
         .table_keep_resident(64 << 10)
         .async_stack_keep_resident(32 << 10)
-        .linear_memory_keep_resident(keep);
-    if reset == Reset::DirtyPages {
+        .linear_memory_keep_resident(idle.keep);
+    if idle.reset == Reset::DirtyPages {
         pool.pagemap_scan(Enabled::Yes);
     }
     pool
-}
-
-/// What all slots keep together is a share of the memory budget.
-fn keep_resident(options: &Options, reset: Reset) -> usize {
-    let share = options.memory_budget / WARM_SHARE / u64::from(warm_slots(options));
-    let most = if reset == Reset::DirtyPages { KEEP_RESIDENT } else { KEEP_RESIDENT_CLEARED };
-    most.min(usize::try_from(share).unwrap_or(most))
 }
 
 #[cfg(test)]
@@ -187,7 +197,7 @@ mod tests {
         // One slot, so that every instance gets the memory of the one before.
         let options = Options { max_instances: 1, ..Options::default() };
         for reset in resets {
-            let mut config = config(&options, reset, keep_resident(&options, reset));
+            let mut config = config(&options, Idle::with(&options, reset));
             config.epoch_interruption(false);
             let engine = Engine::new(&config).expect("an engine");
             let binary = wat::parse_str(SECRETS).expect("text");
@@ -205,12 +215,13 @@ mod tests {
     fn what_is_kept_is_a_share_of_the_budget() {
         for (instances, budget) in [(1, 64 << 20), (256, 1 << 30), (10_000, 256 << 20)] {
             let options = Options { max_instances: instances, memory_budget: budget, ..Options::default() };
-            assert!(kept_resident(&options) <= budget / WARM_SHARE, "{instances} {budget}");
+            assert!(Idle::of(&options).bytes() <= budget / WARM_SHARE, "{instances} {budget}");
         }
     }
 
     #[test]
     fn an_engine_can_be_made_with_the_defaults() {
-        engine(&Options::default()).expect("an engine");
+        let options = Options::default();
+        engine(&options, Idle::of(&options)).expect("an engine");
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::admission::Gate;
 use crate::cache::{Cache, Target};
+use crate::engine::Idle;
 use crate::instance::Host;
 use crate::limiter::Budget;
 use crate::residents::{self, CodeStats, Residents};
@@ -57,6 +58,7 @@ pub(crate) struct Shared {
     pub(crate) budget: Arc<Budget>,
     pub(crate) process: Gate,
     pub(crate) options: Options,
+    pub(crate) idle: Idle,
     /// The second engine.
     pub(crate) later: Later,
     edge: OnceLock<Handle>,
@@ -91,7 +93,8 @@ impl Runtime {
     /// [`StartError`], which says what the machine lacks.
     pub fn new(options: Options) -> Result<Self, StartError> {
         let failed = |error: wasmtime::Error| StartError::Engine(format!("{error:#}"));
-        let engine = engine::engine(&options).map_err(failed)?;
+        let idle = Idle::of(&options);
+        let engine = engine::engine(&options, idle).map_err(failed)?;
         let cache = match &options.cache_dir {
             Some(directory) => Some(Cache::open(directory, options.cache_bytes)?),
             None => None,
@@ -106,7 +109,8 @@ impl Runtime {
             models: Registry::new(options.models),
             inference: Arc::new(Semaphore::new(options.inference_threads.max(1))),
             // What idle memories keep is taken from what live ones may have.
-            budget: Budget::new(options.memory_budget - engine::kept_resident(&options)),
+            budget: Budget::new(options.memory_budget - idle.bytes()),
+            idle,
             process: Gate::new(options.process_concurrency),
             target: Target::new(engine),
             options,

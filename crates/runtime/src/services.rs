@@ -3,11 +3,12 @@
 
 use crate::cache::Target;
 use crate::code::Code;
+use crate::engine::{self, Idle};
 use crate::instance::Host;
 use crate::limiter::{Budget, Share};
 use crate::runtime::Shared;
 use crate::ticker::Ticker;
-use crate::{Inspection, Options, engine, link};
+use crate::{Inspection, Options, link};
 use pillion_api::{Code as Kind, Error};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use wasmtime::Engine;
@@ -23,10 +24,10 @@ pub(crate) struct Services {
 }
 
 impl Services {
-    fn make(options: &Options, budget: &Arc<Budget>) -> wasmtime::Result<Self> {
+    fn make(options: &Options, idle: Idle, budget: &Arc<Budget>) -> wasmtime::Result<Self> {
         let kept = Share::new(budget);
-        let keeps = kept.grow(engine::kept_resident(options));
-        let engine = engine::of_services(options, keeps)?;
+        let keeps = kept.grow(idle.bytes());
+        let engine = engine::of_services(options, idle, keeps)?;
         Ok(Self {
             linker: link::service(&engine)?,
             ticker: Ticker::start(&engine)?,
@@ -54,7 +55,7 @@ impl Shared {
         }
         let failed =
             |error| Error::new(Kind::Internal, format!("the engine for guests of WASI 0.3 can't start: {error:#}"));
-        let services = Services::make(&self.options, &self.budget).map_err(failed)?;
+        let services = Services::make(&self.options, self.idle, &self.budget).map_err(failed)?;
         Ok(self.later.made.get_or_init(|| services))
     }
 

@@ -117,13 +117,13 @@ impl Instrumented<'_> {
         let hosted = Arc::new(Hosted::new(shared, &"".into(), spec, None));
         let call = Call::new(&hosted, &HeaderMap::new());
         let stderr = Stream::new(Lines::new(&call, "stderr"));
-        let mut wasi = instance::wasi(&call, &stderr).map_err(|error| cannot(&error))?;
-        let mut store = match guest.kind() {
-            GuestKind::Http => instance::store_of(&call, Wasi::handler(&call).map_err(|error| cannot(&error))?),
-            _ => instance::store(&call, wasi.build_p1()),
+        let wasi = match guest.kind() {
+            GuestKind::Http => Wasi::handler(&call),
+            _ => instance::wasi(&call, &stderr).map(|mut wasi| Wasi::Program(Box::new(wasi.build_p1()))),
         };
+        let mut store = instance::store_of(&call, wasi.map_err(|error| cannot(&error))?);
         let code = in_time(&call, pin!(self.state(&mut store, &guest))).await;
-        let last_line = stderr.sink().finish();
+        let last_line = stderr.sink().finish() + &store.data_mut().last_line();
         code.map_err(|error| {
             let cause = trap::error(&call, store.data(), &error, &last_line);
             invalid(format!("could not be prepared by `{}`: {}", self.start, cause.message()))

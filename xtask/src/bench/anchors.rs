@@ -1,12 +1,12 @@
 //! The servers that take part: this program in its modes, and what it is measured against.
 
 use super::{
-    places::{Places, free_port, target, wasmtime},
+    places::{Places, free_port, wasmtime},
     process::Server,
 };
 use crate::{
     Result,
-    run::{cargo, check, find, root},
+    run::{cargo, check, find, root, target},
 };
 use std::process::{Command, Stdio};
 
@@ -40,9 +40,7 @@ pub(super) fn axum() -> Result<Started> {
 /// This program with one guest, all defaults.
 pub(super) fn pillion(places: &Places, guest: &str) -> Result<Started> {
     let port = free_port()?;
-    let ports = format!("--app-port {port} --dapr-http-port 0 --metrics-port 0");
-    let mut command = vec![places.program("pillion"), "run".into(), guest.to_owned()];
-    command.extend(ports.split(' ').map(str::to_owned));
+    let command = places.pillion_run(guest, port, "");
     Ok((Server::start_at(&command, root(), port)?, format!("http://127.0.0.1:{port}/")))
 }
 
@@ -56,7 +54,7 @@ pub(super) fn pillion_mode(places: &Places, guest: &str, mode: &str) -> Result<S
     if !takes {
         return Err(format!("this build's manifest takes no `mode: {mode}`").into());
     }
-    let command = [places.program("pillion"), "up".into(), file, "--metrics-port".into(), "0".into()];
+    let command = places.pillion(&format!("up {file} --metrics-port 0"));
     Ok((Server::start_at(&command, root(), port)?, format!("http://127.0.0.1:{port}/")))
 }
 

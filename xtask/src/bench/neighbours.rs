@@ -95,9 +95,7 @@ fn manifest(places: &Places) -> Result<String> {
 fn start(places: &Places, cores: &str, wasm: &str) -> Result<Run> {
     let (app, admin) = (free_port()?, free_port()?);
     let file = places.manifest("neighbours", wasm, app)?.display().to_string();
-    let up = format!("up {file} --metrics-port {admin} --log-level error");
-    let command: Vec<String> =
-        [places.program("pillion")].into_iter().chain(up.split(' ').map(str::to_owned)).collect();
+    let command = places.pillion(&format!("up {file} --metrics-port {admin} --log-level error"));
     Ok(Run { server: Server::start_on(cores, &command, root(), app)?, app, admin })
 }
 

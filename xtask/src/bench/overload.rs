@@ -35,9 +35,7 @@ pub(super) fn run(rounds: usize) -> Result<()> {
     let places = Places::build()?;
     let guest = places.guest("work", WORK)?.display().to_string();
     let port = free_port()?;
-    let line = format!("run {guest} --app-port {port} --dapr-http-port 0 --metrics-port 0 --log-level error");
-    let command: Vec<String> =
-        [places.program("pillion")].into_iter().chain(line.split(' ').map(str::to_owned)).collect();
+    let command = places.pillion_run(&guest, port, " --log-level error");
     let server = Server::start_at(&command, root(), port)?;
     let url = format!("http://127.0.0.1:{port}/");
     let seen: Result<Vec<Round>> = (0..rounds).map(|_| round(&places, &server, &url)).collect();

@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     Result, guests,
-    run::{cargo, check, find, read, root},
+    run::{cargo, check, find, read, root, target},
 };
 use std::{
     fs,
@@ -56,7 +56,7 @@ fn prepare() -> Result<Places> {
     let models = models.join("food.jpg").exists().then_some(models);
     let sample = root().join("examples/dapr-wasm/web-port/static/samples/cat.jpg");
     let picture = models.as_ref().map_or(sample, |models| models.join("food.jpg"));
-    Ok(Places { release: places::target().join("release"), picture, models })
+    Ok(Places { release: target().join("release"), picture, models })
 }
 
 fn head() -> Result<String> {

@@ -2,7 +2,7 @@
 
 use crate::{
     Result,
-    run::{cargo, check, find, read, root},
+    run::{cargo, check, find, read, root, target},
 };
 use std::{
     fs,
@@ -42,6 +42,16 @@ impl Places {
         self.release.join(name).display().to_string()
     }
 
+    /// This program with the words of a line.
+    pub(super) fn pillion(&self, line: &str) -> Vec<String> {
+        [self.program("pillion")].into_iter().chain(line.split(' ').map(str::to_owned)).collect()
+    }
+
+    /// This program with one guest on a port, and further flags.
+    pub(super) fn pillion_run(&self, guest: &str, port: u16, flags: &str) -> Vec<String> {
+        self.pillion(&format!("run {guest} --app-port {port} --dapr-http-port 0 --metrics-port 0{flags}"))
+    }
+
     /// The hello guest with `work` in front of its answer, as a Wasm file of this name.
     pub(super) fn guest(&self, name: &str, work: &str) -> Result<PathBuf> {
         self.guest_of(name, work, "17")
@@ -73,11 +83,6 @@ impl Places {
         fs::write(&file, app)?;
         Ok(file)
     }
-}
-
-/// Cargo's target folder.
-pub(super) fn target() -> PathBuf {
-    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
 }
 
 /// Wasmtime's command line: what `WASMTIME` names, else the one in `PATH`.

@@ -14,10 +14,10 @@ use crate::{
 use std::{fmt::Write, process::Command};
 
 /// One way to start, and what every round saw.
-struct Start {
+struct Start<'a> {
     name: &'static str,
     /// The command for a port.
-    command: Box<dyn Fn(u16) -> Vec<String>>,
+    command: Box<dyn Fn(u16) -> Vec<String> + 'a>,
     rounds: Vec<Seen>,
 }
 
@@ -54,19 +54,13 @@ pub(super) fn run(rounds: usize) -> Result<()> {
     places::keep("start", &report, &[("start", plot::bars("Start to first answer", "ms, less is better", &bars))])
 }
 
-fn starts(places: &Places) -> Result<(Vec<Start>, String)> {
+fn starts(places: &Places) -> Result<(Vec<Start<'_>>, String)> {
     let guest = places.guest("hello", "")?.display().to_string();
-    let (hyper, pillion, own) = (places.program("native-hyper"), places.program("pillion"), guest.clone());
+    let own = guest.clone();
     let start = |name, command| Start { name, command, rounds: Vec::new() };
     let mut starts = vec![
-        start("native hyper", Box::new(move |port| vec![hyper.clone(), format!("127.0.0.1:{port}")])),
-        start(
-            "pillion run",
-            Box::new(move |port| {
-                let line = format!("run {own} --app-port {port} --dapr-http-port 0 --metrics-port 0 --log-level warn");
-                [pillion.clone()].into_iter().chain(line.split(' ').map(str::to_owned)).collect()
-            }),
-        ),
+        start("native hyper", Box::new(|port| vec![places.program("native-hyper"), format!("127.0.0.1:{port}")])),
+        start("pillion run", Box::new(move |port| places.pillion_run(&own, port, " --log-level warn"))),
     ];
     let absent = match serve(places, guest) {
         Ok(command) => {

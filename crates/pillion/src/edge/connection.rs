@@ -21,7 +21,7 @@ use tokio::{
     io::AsyncReadExt,
     net::TcpStream,
     sync::watch,
-    task::JoinSet,
+    task::{JoinError, JoinSet},
     time::{Instant, sleep_until, timeout_at},
 };
 
@@ -75,12 +75,17 @@ pub(super) async fn drive(
                 },
                 &home,
             );
-            if let Some(Err(error)) = moved.join_next().await
-                && error.is_panic()
-            {
-                tracing::error!(%error, "a connection's task panicked");
-            }
+            moved.join_next().await.into_iter().for_each(note);
         }
+    }
+}
+
+/// Tells of a connection's task that panicked.
+pub(super) fn note(ended: Result<(), JoinError>) {
+    if let Err(error) = ended
+        && error.is_panic()
+    {
+        tracing::error!(%error, "a connection's task panicked");
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::{
     EdgeLimits, Observe, Service,
-    connection::drive,
+    connection::{drive, note},
     stack::{ConnectionInfo, Port},
 };
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
@@ -142,14 +142,6 @@ async fn serve_one(
     let _ = stream.set_nodelay(true);
     let Ok(local) = stream.local_addr() else { return };
     drive(stream, ConnectionInfo { peer, local }, port, stop).await;
-}
-
-fn note(ended: Result<(), tokio::task::JoinError>) {
-    if let Err(error) = ended
-        && error.is_panic()
-    {
-        tracing::error!(%error, "a connection's task panicked");
-    }
 }
 
 #[cfg(test)]

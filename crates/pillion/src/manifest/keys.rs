@@ -116,6 +116,32 @@ pub(super) const SHARED: &[Key] = &[
     not_yet("appLogDestination", "file, console or fileAndConsole", "console", "where the app's output goes"),
 ];
 
+/// How a guest's instances are kept: of all guests of an app, or of one.
+const MODE: Key = key(
+    "mode",
+    "fresh, reset, reuse or concurrent",
+    "fresh",
+    "what a call finds of earlier ones: nothing, the state right after the guest's start, or all they left",
+);
+const INIT: Key = key(
+    "init",
+    "text",
+    "wizer-initialize, wizer.initialize or _initialize",
+    "the function that is the start of a guest with `mode: reset`",
+);
+const REUSE: Key = key(
+    "reuse",
+    "number",
+    "1000",
+    "calls that one instance of a guest serves: one at a time with `mode: reuse`, several with `mode: concurrent`",
+);
+const AT_ONCE: Key = key(
+    "atOnce",
+    "number",
+    "16",
+    "calls at the same time in one instance of a guest with `mode: concurrent`, which is for wasi:http 0.3 alone",
+);
+
 pub(super) const WASM: &[Key] = &[
     key("source", "path", "", "the only guest; either this or guests"),
     key("guests", "mapping", "", "several guests by name; either this or source"),
@@ -128,30 +154,10 @@ pub(super) const WASM: &[Key] = &[
     key("limits", "mapping", "", "what one call may use"),
     key("models", "mapping", "", "models by the name that the guests use"),
     key("allow", "mapping", "", "what the guests may touch; nothing else is"),
-    key(
-        "mode",
-        "fresh, reset, reuse or concurrent",
-        "fresh",
-        "what a call finds of earlier ones: nothing, the state right after the guest's start, or all they left",
-    ),
-    key(
-        "init",
-        "text",
-        "wizer-initialize, wizer.initialize or _initialize",
-        "the function that is the start of a guest with `mode: reset`",
-    ),
-    key(
-        "reuse",
-        "number",
-        "1000",
-        "calls that one instance of a guest serves: one at a time with `mode: reuse`, several with `mode: concurrent`",
-    ),
-    key(
-        "atOnce",
-        "number",
-        "16",
-        "calls at the same time in one instance of a guest with `mode: concurrent`, which is for wasi:http 0.3 alone",
-    ),
+    MODE,
+    INIT,
+    REUSE,
+    AT_ONCE,
 ];
 
 pub(super) const GUEST: &[Key] = &[
@@ -161,30 +167,10 @@ pub(super) const GUEST: &[Key] = &[
     key("args", "list of texts", "wasm.args", "arguments of this guest"),
     key("build", "mapping", "wasm.build", "how this guest is built"),
     key("limits", "mapping", "wasm.limits", "what one call of this guest may use"),
-    key(
-        "mode",
-        "fresh, reset, reuse or concurrent",
-        "fresh",
-        "what a call finds of earlier ones: nothing, the state right after the guest's start, or all they left",
-    ),
-    key(
-        "init",
-        "text",
-        "wizer-initialize, wizer.initialize or _initialize",
-        "the function that is the start of a guest with `mode: reset`",
-    ),
-    key(
-        "reuse",
-        "number",
-        "1000",
-        "calls that one instance of a guest serves: one at a time with `mode: reuse`, several with `mode: concurrent`",
-    ),
-    key(
-        "atOnce",
-        "number",
-        "16",
-        "calls at the same time in one instance of a guest with `mode: concurrent`, which is for wasi:http 0.3 alone",
-    ),
+    MODE,
+    INIT,
+    REUSE,
+    AT_ONCE,
 ];
 
 pub(super) const ROUTE: &[Key] = &[
