@@ -47,7 +47,7 @@ pub enum Grpc {
 
 macro_rules! codes {
     ($($(#[$doc:meta])* $variant:ident = $name:literal, $http:literal, $grpc:ident, $fault:ident;)*) => {
-        /// One row a kind of failure. Codes that begin with `ERR_` are Dapr's own, with the status of the real daprd.
+        /// One row a kind of failure. Codes that begin with `ERR_` or `DAPR_` are Dapr's own, with the status of the real daprd.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         pub enum Code { $($(#[$doc])* $variant,)* }
 
@@ -123,6 +123,84 @@ codes! {
     PubsubEventsSer = "ERR_PUBSUB_EVENTS_SER", 400, InvalidArgument, Caller;
     /// Calling an output binding failed.
     InvokeOutputBinding = "ERR_INVOKE_OUTPUT_BINDING", 500, Internal, Component;
+    /// No configuration store is loaded for this app.
+    ConfigurationStoreNotConfigured = "ERR_CONFIGURATION_STORE_NOT_CONFIGURED", 500, FailedPrecondition, Configuration;
+    /// No configuration store of that name.
+    ConfigurationStoreNotFound = "ERR_CONFIGURATION_STORE_NOT_FOUND", 400, InvalidArgument, Configuration;
+    /// Reading configuration failed.
+    ConfigurationGet = "ERR_CONFIGURATION_GET", 500, Internal, Component;
+    /// Following configuration failed.
+    ConfigurationSubscribe = "ERR_CONFIGURATION_SUBSCRIBE", 500, Internal, Component;
+    /// Ending a subscription of configuration failed.
+    ConfigurationUnsubscribe = "ERR_CONFIGURATION_UNSUBSCRIBE", 500, Internal, Component;
+    /// No lock store is loaded for this app.
+    LockStoreNotConfigured = "ERR_LOCK_STORE_NOT_CONFIGURED", 500, FailedPrecondition, Configuration;
+    /// No lock store of that name.
+    LockStoreNotFound = "ERR_LOCK_STORE_NOT_FOUND", 400, InvalidArgument, Configuration;
+    /// Taking a lock failed.
+    TryLock = "ERR_TRY_LOCK", 500, Internal, Component;
+    /// Giving a lock back failed.
+    Unlock = "ERR_UNLOCK", 500, Internal, Component;
+    /// No cryptography component is loaded for this app.
+    CryptoProvidersNotConfigured = "ERR_CRYPTO_PROVIDERS_NOT_CONFIGURED", 500, FailedPrecondition, Configuration;
+    /// No cryptography component of that name.
+    CryptoProviderNotFound = "ERR_CRYPTO_PROVIDER_NOT_FOUND", 400, InvalidArgument, Configuration;
+    /// The key can't be read.
+    CryptoKey = "ERR_CRYPTO_KEY", 500, Internal, Component;
+    /// Encrypting or decrypting failed.
+    Crypto = "ERR_CRYPTO", 500, Internal, Component;
+    /// No conversation component of that name.
+    ConversationNotFound = "ERR_CONVERSATION_NOT_FOUND", 400, NotFound, Configuration;
+    /// A request of a conversation can't be read.
+    ConversationInvalidParameters = "ERR_CONVERSATION_INVALID_PARMS", 400, InvalidArgument, Caller;
+    /// A request of a conversation says nothing.
+    ConversationMissingInputs = "ERR_CONVERSATION_MISSING_INPUTS", 400, InvalidArgument, Caller;
+    /// The language model failed.
+    ConversationInvoke = "ERR_CONVERSATION_INVOKE", 500, Internal, Component;
+    /// A job could not be scheduled.
+    JobSchedule = "DAPR_SCHEDULER_SCHEDULE_JOB", 500, Internal, Component;
+    /// A job of that name exists.
+    JobExists = "DAPR_SCHEDULER_SCHEDULE_JOB", 409, AlreadyExists, Caller;
+    /// A job could not be read; one that doesn't exist is that, too.
+    JobGet = "DAPR_SCHEDULER_GET_JOB", 500, Internal, Component;
+    /// A job could not be deleted.
+    JobDelete = "DAPR_SCHEDULER_DELETE_JOB", 500, Internal, Component;
+    /// The sidecar has no actors.
+    ActorRuntimeNotFound = "ERR_ACTOR_RUNTIME_NOT_FOUND", 500, Internal, Configuration;
+    /// The actor is not active in this app.
+    ActorInstanceMissing = "ERR_ACTOR_INSTANCE_MISSING", 400, Internal, Caller;
+    /// Calling an actor failed.
+    ActorInvokeMethod = "ERR_ACTOR_INVOKE_METHOD", 500, Internal, Component;
+    /// Reading an actor's state failed.
+    ActorStateGet = "ERR_ACTOR_STATE_GET", 500, Internal, Component;
+    /// Changing an actor's state failed.
+    ActorStateTransactionSave = "ERR_ACTOR_STATE_TRANSACTION_SAVE", 500, Internal, Component;
+    /// Registering a reminder failed.
+    ActorReminderCreate = "ERR_ACTOR_REMINDER_CREATE", 500, Internal, Component;
+    /// Reading a reminder failed.
+    ActorReminderGet = "ERR_ACTOR_REMINDER_GET", 500, Internal, Component;
+    /// Ending a reminder failed.
+    ActorReminderDelete = "ERR_ACTOR_REMINDER_DELETE", 500, Internal, Component;
+    /// Registering a timer failed.
+    ActorTimerCreate = "ERR_ACTOR_TIMER_CREATE", 500, Internal, Component;
+    /// Ending a timer failed.
+    ActorTimerDelete = "ERR_ACTOR_TIMER_DELETE", 500, Internal, Component;
+    /// Starting a workflow failed.
+    WorkflowStart = "ERR_START_WORKFLOW", 500, Internal, Component;
+    /// Looking at a workflow failed.
+    WorkflowGet = "ERR_GET_WORKFLOW", 500, Internal, Component;
+    /// No workflow of that id.
+    WorkflowNotFound = "ERR_INSTANCE_ID_NOT_FOUND", 404, NotFound, Caller;
+    /// Ending a workflow failed.
+    WorkflowTerminate = "ERR_TERMINATE_WORKFLOW", 500, Internal, Component;
+    /// Holding a workflow failed.
+    WorkflowPause = "ERR_PAUSE_WORKFLOW", 500, Internal, Component;
+    /// Continuing a workflow failed.
+    WorkflowResume = "ERR_RESUME_WORKFLOW", 500, Internal, Component;
+    /// Forgetting a workflow failed.
+    WorkflowPurge = "ERR_PURGE_WORKFLOW", 500, Internal, Component;
+    /// Handing an event to a workflow failed.
+    WorkflowRaiseEvent = "ERR_RAISE_EVENT_WORKFLOW", 500, Internal, Component;
     /// No secret store is loaded for this app.
     SecretStoresNotConfigured = "ERR_SECRET_STORES_NOT_CONFIGURED", 500, FailedPrecondition, Configuration;
     /// No secret store of that name. 401 is what daprd answers.
@@ -406,8 +484,8 @@ mod tests {
         let rows: BTreeSet<(&str, u16)> = Code::ALL.iter().map(|code| (code.name(), code.http())).collect();
         assert_eq!(rows.len(), Code::ALL.len(), "two rows share name and status");
         for code in Code::ALL {
-            let ours = code.name().starts_with("PILLION_");
-            assert!(ours || code.name().starts_with("ERR_"), "{}", code.name());
+            let known = ["PILLION_", "ERR_", "DAPR_"].iter().any(|prefix| code.name().starts_with(prefix));
+            assert!(known, "{}", code.name());
             assert!((400..600).contains(&code.http()), "{}", code.name());
         }
     }

@@ -3,10 +3,17 @@
 //! [`Sidecar`] is what a guest may ask of Dapr; [`AppChannel`] is what Dapr may ask of an app. Each has an answer in
 //! process and one over the wire, and everything else in Pillion is written against these two.
 
+pub mod actors;
+pub mod bindings;
 pub mod body;
 pub mod channel;
+pub mod configuration;
+pub mod conversation;
+pub mod crypto;
 pub mod diagnostic;
 pub mod error;
+pub mod jobs;
+pub mod lock;
 pub mod metadata;
 pub mod path;
 pub mod policy;
@@ -17,6 +24,7 @@ pub mod sidecar;
 pub mod state;
 pub mod subscribe;
 pub mod trace;
+pub mod workflow;
 
 pub use body::Body;
 pub use channel::AppChannel;

@@ -12,7 +12,13 @@ use serde::Deserialize;
 /// | `invoke` | an app id; `app/path-prefix*` narrows it |
 /// | `bindings` | `binding` or `binding/operation` |
 /// | `secrets` | `store` or `store/secret` |
-/// | `configuration`, `locks`, `crypto`, `conversation` | a component's name |
+/// | `configuration` | `store` or `store/key-prefix*` |
+/// | `locks` | `store` or `store/resource` |
+/// | `crypto` | `component` or `component/key` |
+/// | `conversation` | a component's name |
+/// | `jobs` | a job's name, `*` for every one |
+/// | `actors` | an actor type, or `type/id-prefix*` |
+/// | `workflows` | a workflow's name, or the prefix of an instance's id; `*` for every one |
 /// | `hosts` | `host` (the scheme's own port), `host:port`, `*.domain`, a scheme before it if not https or http; loopback, link-local and metadata addresses only by that very address or `localhost` |
 /// | `files` | `host-directory:guest-directory[:ro]` |
 /// | `models` | a model of this app; declaring one under `models:` allows it |
@@ -29,6 +35,9 @@ pub struct Allow {
     pub locks: Vec<String>,
     pub crypto: Vec<String>,
     pub conversation: Vec<String>,
+    pub jobs: Vec<String>,
+    pub actors: Vec<String>,
+    pub workflows: Vec<String>,
     pub hosts: Vec<String>,
     pub files: Vec<String>,
     pub models: Vec<String>,
@@ -43,6 +52,13 @@ pub enum List {
     Invoke,
     Bindings,
     Secrets,
+    Configuration,
+    Locks,
+    Crypto,
+    Conversation,
+    Jobs,
+    Actors,
+    Workflows,
     Hosts,
 }
 
@@ -55,6 +71,13 @@ impl List {
             Self::Invoke => "invoke",
             Self::Bindings => "bindings",
             Self::Secrets => "secrets",
+            Self::Configuration => "configuration",
+            Self::Locks => "locks",
+            Self::Crypto => "crypto",
+            Self::Conversation => "conversation",
+            Self::Jobs => "jobs",
+            Self::Actors => "actors",
+            Self::Workflows => "workflows",
             Self::Hosts => "hosts",
         }
     }
@@ -84,6 +107,13 @@ impl Allow {
             List::Invoke => &self.invoke,
             List::Bindings => &self.bindings,
             List::Secrets => &self.secrets,
+            List::Configuration => &self.configuration,
+            List::Locks => &self.locks,
+            List::Crypto => &self.crypto,
+            List::Conversation => &self.conversation,
+            List::Jobs => &self.jobs,
+            List::Actors => &self.actors,
+            List::Workflows => &self.workflows,
             List::Hosts => &self.hosts,
         }
     }

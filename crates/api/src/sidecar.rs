@@ -1,7 +1,14 @@
 //! What a guest, or any app, may ask of Dapr.
 
-use crate::{Body, Metadata, Result, metadata::SidecarMetadata, pubsub, secrets, state};
+use crate::{
+    Body, Code, Error, Metadata, Result,
+    actors::{self, Actor},
+    bindings, configuration, conversation, crypto, jobs, lock,
+    metadata::SidecarMetadata,
+    pubsub, secrets, state, workflow,
+};
 use async_trait::async_trait;
+use bytes::Bytes;
 use http::{Request, Response};
 
 /// The app that a call goes to.
@@ -23,7 +30,13 @@ pub struct Invocation {
     pub request: Request<Body>,
 }
 
-/// Dapr's building blocks on behalf of one app. Errors have Dapr's codes and texts.
+/// What a sidecar answers that doesn't have a building block at all.
+fn absent<T>(block: &str) -> Result<T> {
+    Err(Error::new(Code::ApiUnimplemented, format!("this sidecar has no {block} API")))
+}
+
+/// Dapr's building blocks on behalf of one app. Errors have Dapr's codes and texts. Blocks that a sidecar may lack have
+/// an answer that says so.
 #[async_trait]
 pub trait Sidecar: Send + Sync {
     /// The app that asks.
@@ -47,6 +60,11 @@ pub trait Sidecar: Send + Sync {
     /// Does all of the operations or none.
     async fn execute_state_transaction(&self, store: &str, transaction: state::Transaction) -> Result<()>;
 
+    /// Finds keys by their values.
+    async fn query_state(&self, _: &str, _: state::Query) -> Result<state::Found> {
+        absent("state query")
+    }
+
     /// Publishes a message.
     async fn publish(&self, pubsub: &str, topic: &str, event: pubsub::Publish) -> Result<()>;
 
@@ -64,6 +82,126 @@ pub trait Sidecar: Send + Sync {
 
     /// Reads every secret that the app may see.
     async fn get_bulk_secrets(&self, store: &str, metadata: Metadata) -> Result<secrets::Secrets>;
+
+    /// Asks an output binding to do something.
+    async fn invoke_binding(&self, _: &str, _: bindings::Request) -> Result<bindings::Answer> {
+        absent("bindings")
+    }
+
+    /// Reads configuration values.
+    async fn get_configuration(&self, _: &str, _: configuration::Get) -> Result<configuration::Items> {
+        absent("configuration")
+    }
+
+    /// Follows configuration values. The first update may hold the present ones.
+    async fn subscribe_configuration(&self, _: &str, _: configuration::Get) -> Result<configuration::Subscription> {
+        absent("configuration")
+    }
+
+    /// Ends a subscription.
+    async fn unsubscribe_configuration(&self, _: &str, _: &str) -> Result<()> {
+        absent("configuration")
+    }
+
+    /// Takes a lock; false where another owner has it.
+    async fn try_lock(&self, _: &str, _: lock::TryLock) -> Result<bool> {
+        absent("lock")
+    }
+
+    /// Gives a lock back.
+    async fn unlock(&self, _: &str, _: lock::Unlock) -> Result<lock::UnlockStatus> {
+        absent("lock")
+    }
+
+    /// Encrypts a stream. An error in the middle breaks the answer off.
+    async fn encrypt(&self, _: &str, _: crypto::Encrypt, _: Body) -> Result<Body> {
+        absent("cryptography")
+    }
+
+    /// Decrypts a stream. An error in the middle breaks the answer off: what came before was authentic.
+    async fn decrypt(&self, _: &str, _: crypto::Decrypt, _: Body) -> Result<Body> {
+        absent("cryptography")
+    }
+
+    /// Talks to a language model.
+    async fn converse(&self, _: &str, _: conversation::Request) -> Result<conversation::Response> {
+        absent("conversation")
+    }
+
+    /// Schedules a job of this app; one of the same name is an error unless it may be overwritten.
+    async fn schedule_job(&self, _: jobs::Job, _: bool) -> Result<()> {
+        absent("jobs")
+    }
+
+    /// Reads a job of this app. A job that doesn't exist is an error, as in Dapr.
+    async fn get_job(&self, _: &str) -> Result<jobs::Job> {
+        absent("jobs")
+    }
+
+    /// Deletes a job of this app.
+    async fn delete_job(&self, _: &str) -> Result<()> {
+        absent("jobs")
+    }
+
+    /// Calls a method of an actor, wherever it is.
+    async fn invoke_actor(&self, _: &Actor, _: actors::Call) -> Result<Bytes> {
+        absent("actors")
+    }
+
+    /// Reads a key of an actor's state; none where there is none.
+    async fn get_actor_state(&self, _: &Actor, _: &str) -> Result<Option<Bytes>> {
+        absent("actors")
+    }
+
+    /// Changes an actor's state: all of the operations or none. The actor must be active in this app.
+    async fn execute_actor_state_transaction(&self, _: &Actor, _: Vec<actors::Operation>) -> Result<()> {
+        absent("actors")
+    }
+
+    /// Registers a reminder, or replaces the one of its name.
+    async fn register_actor_reminder(&self, _: &Actor, _: actors::Reminder) -> Result<()> {
+        absent("actors")
+    }
+
+    /// Ends a reminder; one that doesn't exist is a success.
+    async fn unregister_actor_reminder(&self, _: &Actor, _: &str) -> Result<()> {
+        absent("actors")
+    }
+
+    /// Reads a reminder; none where there is none.
+    async fn get_actor_reminder(&self, _: &Actor, _: &str) -> Result<Option<actors::Reminder>> {
+        absent("actors")
+    }
+
+    /// Registers a timer, or replaces the one of its name.
+    async fn register_actor_timer(&self, _: &Actor, _: actors::Timer) -> Result<()> {
+        absent("actors")
+    }
+
+    /// Ends a timer; one that doesn't exist is a success.
+    async fn unregister_actor_timer(&self, _: &Actor, _: &str) -> Result<()> {
+        absent("actors")
+    }
+
+    /// Starts a workflow; answers the instance's id.
+    async fn start_workflow(&self, _: workflow::Start) -> Result<String> {
+        absent("workflow")
+    }
+
+    /// Looks at an instance.
+    async fn get_workflow(&self, _: &str) -> Result<workflow::Instance> {
+        absent("workflow")
+    }
+
+    /// Ends, holds, continues or forgets an instance.
+    async fn steer_workflow(&self, _: &str, _: workflow::Steer) -> Result<()> {
+        absent("workflow")
+    }
+
+    /// Hands an event to an instance that waits for it, or will.
+    async fn raise_workflow_event(&self, _: &str, _: &str, _: Bytes) -> Result<()> {
+        absent("workflow")
+    }
 
     /// What the sidecar says of itself.
     async fn metadata(&self) -> Result<SidecarMetadata>;

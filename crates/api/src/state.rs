@@ -132,3 +132,36 @@ pub struct Transaction {
     /// Store-specific extras.
     pub metadata: Metadata,
 }
+
+/// A query over a store's JSON values.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Query {
+    /// Dapr's query as JSON text: `filter`, `sort` and `page`.
+    pub query: String,
+    /// Store-specific extras.
+    pub metadata: Metadata,
+}
+
+/// A page of what a query found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Found {
+    /// In the order of the query's `sort`.
+    pub items: Vec<FoundItem>,
+    /// Asks for the next page; empty at the end.
+    pub token: String,
+    /// Store-specific extras.
+    pub metadata: Metadata,
+}
+
+/// A key that a query found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FoundItem {
+    /// The app's key.
+    pub key: String,
+    /// Its value.
+    pub value: Bytes,
+    /// The value's ETag.
+    pub etag: String,
+    /// Why the value could not be read; empty if it could.
+    pub error: String,
+}

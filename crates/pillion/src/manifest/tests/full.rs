@@ -277,12 +277,30 @@ fn every_list_of_the_policy_has_a_row() {
         locks,
         crypto,
         conversation,
+        jobs,
+        actors,
+        workflows,
         hosts,
         files,
         models,
     } = policy;
-    let lists =
-        [state, publish, invoke, bindings, secrets, configuration, locks, crypto, conversation, hosts, files, models];
+    let lists = [
+        state,
+        publish,
+        invoke,
+        bindings,
+        secrets,
+        configuration,
+        locks,
+        crypto,
+        conversation,
+        jobs,
+        actors,
+        workflows,
+        hosts,
+        files,
+        models,
+    ];
     assert!(lists.iter().all(|list| list.len() == 1), "{lists:?}");
 }
 
