@@ -202,6 +202,9 @@ pub(crate) fn granted(spec: &GuestSpec) -> wasmtime::Result<WasiCtxBuilder> {
     for (name, value) in &spec.env {
         wasi.env(name, value);
     }
+    // A folder that the manifest grants may hold what blocks for ever, and a guest thread is not to wait for it.
+    let is_quick = !spec.preopens.is_empty() && spec.preopens.iter().all(|preopen| preopen.small_files);
+    wasi.allow_blocking_current_thread(is_quick);
     for preopen in &spec.preopens {
         let perms = if preopen.read_only { FsPerms::ReadOnly } else { FsPerms::ReadWrite };
         wasi.preopened_dir(&preopen.host, &preopen.guest, perms)?;
