@@ -20,7 +20,7 @@ use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 /// Ticks of a guest's turn, while others wait.
-pub(crate) const TURN: u32 = 4;
+pub(crate) const TURN: u32 = 2;
 
 /// What an instance has on the host's side.
 pub(crate) struct Host {
