@@ -26,7 +26,7 @@ struct ItemJson {
 }
 
 pub(super) async fn update(channel: &Channel, store: String, request: Request<Body>) -> Result<Response<Body>> {
-    let bytes = body::collect(request.into_body(), channel.max_body).await?;
+    let bytes = body::collect(request.into_body(), channel.bounds.request).await?;
     let update: UpdateJson = serde_json::from_slice(&bytes).map_err(|error| {
         Error::new(Code::MalformedRequest, format!("the update of `{store}` can't be read: {error}"))
     })?;

@@ -12,11 +12,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, value::RawValue};
 
 /// Messages of one bulk delivery; a subscription may ask for so many, and its body is bounded besides.
-const MAX_BULK: usize = 10_000;
+pub(super) const MAX_BULK: usize = 10_000;
 
 pub(super) async fn deliver(channel: &Channel, guest: String, request: Request<Body>) -> Result<Response<Body>> {
     let (parts, body) = request.into_parts();
-    let bytes = body::collect(body, channel.max_body).await?;
+    let bytes = body::collect(body, channel.bounds.request).await?;
     let frame = Frame {
         destination: Destination::Guest(guest),
         metadata: headers::metadata(&parts.headers),
@@ -144,7 +144,7 @@ fn event_of(event: Option<&RawValue>, entry_id: &str, pubsub: &str, topic: &str)
     }
 }
 
-fn raw_envelope(id: &str, pubsub: &str, topic: &str, data_base64: &str) -> String {
+pub(super) fn raw_envelope(id: &str, pubsub: &str, topic: &str, data_base64: &str) -> String {
     serde_json::json!({
         "id": id,
         "specversion": "1.0",

@@ -10,7 +10,7 @@ pub(super) const API_TOKEN: HeaderName = HeaderName::from_static("dapr-api-token
 const OF_INVOCATIONS: [&str; 3] = ["dapr-caller-app-id", "x-forwarded-host", "forwarded"];
 
 /// Headers of the request itself, not of the event that it carries.
-const NOT_METADATA: [HeaderName; 13] = [
+const NOT_METADATA: [HeaderName; 14] = [
     header::HOST,
     header::CONNECTION,
     header::CONTENT_LENGTH,
@@ -19,6 +19,7 @@ const NOT_METADATA: [HeaderName; 13] = [
     header::ACCEPT,
     header::ACCEPT_ENCODING,
     header::USER_AGENT,
+    header::TE,
     API_TOKEN,
     TRACEPARENT,
     HeaderName::from_static("tracestate"),
@@ -35,7 +36,7 @@ pub(super) fn is_invoked(headers: &HeaderMap) -> bool {
 
 /// An event's metadata, which daprd sends as headers of the same names. The edge bounds them.
 pub(super) fn metadata(headers: &HeaderMap) -> Metadata {
-    let own = headers.iter().filter(|(name, _)| !NOT_METADATA.contains(name));
+    let own = headers.iter().filter(|(name, _)| !NOT_METADATA.contains(name) && !name.as_str().starts_with("grpc-"));
     own.filter_map(|(name, value)| Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned()))).collect()
 }
 

@@ -4,6 +4,7 @@
 mod config;
 mod configuration;
 mod events;
+mod grpc;
 mod headers;
 mod question;
 mod reserved;
@@ -42,20 +43,29 @@ pub(crate) struct Channel {
     reserved: Reserved,
     /// `APP_API_TOKEN`; every request but the health probe must carry it.
     token: Option<ApiToken>,
-    max_body: u64,
+    bounds: Bounds,
     draining: AtomicBool,
 }
 
+/// Bytes of one call.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Bounds {
+    /// Of a request's body, which the edge bounds before.
+    pub(crate) request: u64,
+    /// Of an answer that must be whole before it is sent: that of gRPC.
+    pub(crate) answer: u64,
+}
+
 impl Channel {
-    /// The channel of an app whose `on:` reserves what is `reserved`. Bodies were bounded by `max_body` bytes before.
+    /// The channel of an app whose `on:` reserves what is `reserved`.
     pub(crate) fn new(
         app: Arc<dyn AppChannel>,
         asks: Asks,
         reserved: Reserved,
         token: Option<ApiToken>,
-        max_body: u64,
+        bounds: Bounds,
     ) -> Self {
-        Self { app, asks, reserved, token, max_body, draining: AtomicBool::new(false) }
+        Self { app, asks, reserved, token, bounds, draining: AtomicBool::new(false) }
     }
 
     /// From here on the app is ill and daprd's events are turned away, so that their brokers deliver them again; what is
@@ -65,35 +75,44 @@ impl Channel {
     }
 
     /// Answers one request, of whomever.
-    pub(crate) async fn call(&self, mut request: Request<Body>) -> Response<Body> {
-        let answer = match self.admit(&mut request) {
-            Ok(question) => self.answer(question, request).await,
-            Err(error) => Err(error),
+    pub(crate) async fn call(self: &Arc<Self>, mut request: Request<Body>) -> Response<Body> {
+        let question = match self.read(&request) {
+            Ok(question) => question,
+            Err(error) => return error.problem_response(),
         };
-        answer.unwrap_or_else(|error| error.problem_response())
+        match (self.admit(&question, &mut request), &question) {
+            (Ok(()), Question::Grpc(_)) => grpc::serve(self, request).await,
+            (Err(error), Question::Grpc(_)) => grpc::refuse(&error),
+            (Ok(()), _) => self.answer(question, request).await.unwrap_or_else(|error| error.problem_response()),
+            (Err(error), _) => error.problem_response(),
+        }
     }
 
     /// One reading of the path decides what is asked, whether it needs the token, and who answers.
-    fn admit(&self, request: &mut Request<Body>) -> Result<Question> {
+    fn read(&self, request: &Request<Body>) -> Result<Question> {
         let path = match request.extensions().get::<path::Path>() {
             Some(path) => path.clone(),
             None => path::normalise(request.uri().path())?,
         };
-        let question = Question::read(request.method(), &path, request.headers(), &self.reserved);
-        if !matches!(question, Question::Health) && !self.has_token(request.headers()) {
+        Ok(Question::read(request.method(), &path, request.headers(), &self.reserved))
+    }
+
+    fn admit(&self, question: &Question, request: &mut Request<Body>) -> Result<()> {
+        if !question.is_health() && !self.has_token(request.headers()) {
             return Err(Error::new(Code::AppTokenInvalid, "the request doesn't carry this app's token")
                 .hint("send APP_API_TOKEN as the header `dapr-api-token`, or call the app through its sidecar"));
         }
         // A guest has no use for it, and may not learn it.
         request.headers_mut().remove(API_TOKEN);
         if question.is_daprs() && is_invoked(request.headers()) {
-            let message = format!("`{path}` is for the app's own sidecar; other apps can't invoke it");
+            let message =
+                format!("`{}` is for the app's own sidecar; other apps can't invoke it", request.uri().path());
             return Err(Error::new(Code::NotAllowed, message));
         }
         if question.is_event() && self.draining.load(Ordering::Acquire) {
             return Err(shutting_down());
         }
-        Ok(question)
+        Ok(())
     }
 
     fn has_token(&self, headers: &HeaderMap) -> bool {
@@ -111,7 +130,7 @@ impl Channel {
             Question::Binding { name } => self.binding(name, request).await,
             Question::Job { name } => self.job(name, request).await,
             Question::Configuration { store } => configuration::update(self, store, request).await,
-            Question::Guest => self.app.invoke(request).await,
+            Question::Grpc(_) | Question::Guest => self.app.invoke(request).await,
         }
     }
 
@@ -158,7 +177,7 @@ impl Channel {
 
     async fn binding(&self, binding: String, request: Request<Body>) -> Result<Response<Body>> {
         let metadata = headers::metadata(request.headers());
-        let data = body::collect(request.into_body(), self.max_body).await?;
+        let data = body::collect(request.into_body(), self.bounds.request).await?;
         let reply = self.app.binding_event(bindings::Event { binding, data, metadata }).await?;
         if !reply.to.is_empty() {
             tracing::warn!(to = ?reply.to, "output bindings that a guest names get nothing over HTTP: use the gRPC app protocol");
@@ -169,7 +188,7 @@ impl Channel {
 
     async fn job(&self, name: String, request: Request<Body>) -> Result<Response<Body>> {
         let content_type = headers::content_type(request.headers());
-        let data = body::collect(request.into_body(), self.max_body).await?;
+        let data = body::collect(request.into_body(), self.bounds.request).await?;
         self.app.job_event(jobs::Event { name, data, content_type }).await?;
         Ok(empty(StatusCode::OK))
     }

@@ -1,6 +1,6 @@
 //! What a request to an app's port is: one of daprd's, or a call of a guest.
 
-use super::{config, reserved::Reserved};
+use super::{config, grpc, reserved::Reserved};
 use http::{HeaderMap, Method, header};
 use pillion_api::{path::Path, subscribe};
 
@@ -30,12 +30,17 @@ pub(super) enum Question {
     Configuration {
         store: String,
     },
+    /// Any of these over gRPC.
+    Grpc(grpc::Call),
     /// None of Dapr's business: a route's.
     Guest,
 }
 
 impl Question {
     pub(super) fn read(method: &Method, path: &Path, headers: &HeaderMap, reserved: &Reserved) -> Self {
+        if let Some(call) = grpc::read(path.as_str(), headers) {
+            return Self::Grpc(call);
+        }
         match *method {
             Method::GET | Method::HEAD if reserved.is_health(path) => Self::Health,
             Method::GET if path.as_str() == config::PATH => Self::Config,
@@ -63,13 +68,22 @@ impl Question {
         }
     }
 
+    /// Whether it is the health probe, which carries no token.
+    pub(super) fn is_health(&self) -> bool {
+        matches!(self, Self::Health | Self::Grpc(grpc::Call::Health))
+    }
+
     /// Whether only the app's own daprd may ask it. A probe is only answered by yes or no.
     pub(super) fn is_daprs(&self) -> bool {
-        matches!(self, Self::Config | Self::Subscribe) || self.is_event()
+        matches!(self, Self::Config | Self::Subscribe | Self::Grpc(grpc::Call::List)) || self.is_event()
     }
 
     /// Whether it hands work over that somebody would hand over again.
     pub(super) fn is_event(&self) -> bool {
-        matches!(self, Self::Topic { .. } | Self::Binding { .. } | Self::Job { .. } | Self::Configuration { .. })
+        match self {
+            Self::Topic { .. } | Self::Binding { .. } | Self::Job { .. } | Self::Configuration { .. } => true,
+            Self::Grpc(call) => *call == grpc::Call::Event,
+            _ => false,
+        }
     }
 }

@@ -56,6 +56,11 @@ impl Reserved {
         self.health = path::normalise(path).ok();
     }
 
+    /// The input bindings, by name.
+    pub(super) fn bindings(&self) -> Vec<String> {
+        self.bindings.values().cloned().collect()
+    }
+
     pub(super) fn is_health(&self, path: &Path) -> bool {
         self.health.as_ref() == Some(path)
     }

@@ -10,9 +10,9 @@ use std::sync::Mutex;
 
 /// An app that takes down what it is asked.
 #[derive(Default)]
-struct Fake {
-    seen: Mutex<Vec<String>>,
-    fails: Option<Code>,
+pub(super) struct Fake {
+    pub(super) seen: Mutex<Vec<String>>,
+    pub(super) fails: Option<Code>,
 }
 
 impl Fake {
@@ -79,7 +79,7 @@ impl AppChannel for Fake {
 }
 
 /// A channel of an app with everything under `on:`, whose http guest is at `/http`.
-fn channel(app: &Arc<Fake>, token: Option<&str>) -> Channel {
+pub(super) fn channel(app: &Arc<Fake>, token: Option<&str>) -> Arc<Channel> {
     let mut reserved = Reserved::default();
     reserved.topic("listener");
     reserved.binding("nightly");
@@ -87,7 +87,8 @@ fn channel(app: &Arc<Fake>, token: Option<&str>) -> Channel {
     reserved.configuration("settings");
     reserved.health("/healthz");
     let asks = Box::new(|_: &Method, path: &path::Path| path.as_str().starts_with("/http"));
-    Channel::new(app.clone(), asks, reserved, token.and_then(ApiToken::new), 1 << 20)
+    let bounds = Bounds { request: 1 << 20, answer: 1 << 20 };
+    Arc::new(Channel::new(app.clone(), asks, reserved, token.and_then(ApiToken::new), bounds))
 }
 
 struct Answer {
@@ -95,7 +96,7 @@ struct Answer {
     body: String,
 }
 
-async fn ask(channel: &Channel, line: &str, headers: &[(&str, &str)], body: &str) -> Answer {
+async fn ask(channel: &Arc<Channel>, line: &str, headers: &[(&str, &str)], body: &str) -> Answer {
     let (method, path) = line.split_once(' ').expect("a request line");
     let mut request = Request::builder().method(method).uri(path);
     for (name, value) in headers {

@@ -2,7 +2,7 @@
 
 use super::{plan::PlannedApp, start::largest_request};
 use crate::{
-    channel::{Channel, Reserved},
+    channel::{Bounds, Channel, Reserved},
     dapr_api::ApiToken,
     environment,
     manifest::{RouteTarget, TriggerKind},
@@ -19,7 +19,8 @@ pub(super) fn channel(planned: &PlannedApp, app: &Arc<App>) -> Channel {
     let asked = app.clone();
     let asks = Box::new(move |method: &http::Method, path: &Path| asked.asks_guest(method, path));
     let token = environment::app_api_token().and_then(ApiToken::new);
-    Channel::new(app.clone(), asks, reserved(planned), token, largest_request(planned))
+    let bounds = Bounds { request: largest_request(planned), answer: planned.app.max_body_size };
+    Channel::new(app.clone(), asks, reserved(planned), token, bounds)
 }
 
 fn reserved(planned: &PlannedApp) -> Reserved {

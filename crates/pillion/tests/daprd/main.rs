@@ -1,0 +1,14 @@
+//! Apps of guests behind the real daprd: `pillion serve` and daprd with the flags and variables that `dapr run` gives both.
+//! `cargo xtask daprd` builds the programs; without them every test here is a counted skip.
+
+#[path = "../common/mod.rs"]
+mod common;
+mod harness;
+
+mod bindings;
+mod demo;
+mod health;
+mod jobs;
+mod pubsub;
+mod shutdown;
+mod token;
