@@ -41,7 +41,7 @@ pub(crate) struct Channel {
     app: Arc<dyn AppChannel>,
     asks: Asks,
     reserved: Reserved,
-    /// `APP_API_TOKEN`; every request but the health probe must carry it.
+    /// `APP_API_TOKEN`; every request must carry it but those that daprd sends without.
     token: Option<ApiToken>,
     bounds: Bounds,
     draining: AtomicBool,
@@ -98,9 +98,9 @@ impl Channel {
     }
 
     fn admit(&self, question: &Question, request: &mut Request<Body>) -> Result<()> {
-        if !question.is_health() && !self.has_token(request.headers()) {
+        if !question.is_open() && !self.has_token(request.headers()) {
             return Err(Error::new(Code::AppTokenInvalid, "the request doesn't carry this app's token")
-                .hint("send APP_API_TOKEN as the header `dapr-api-token`, or call the app through its sidecar"));
+                .hint("send APP_API_TOKEN as the header `dapr-api-token`, or call the app through its sidecar; daprd shows it over gRPC from 1.16.2 on"));
         }
         // A guest has no use for it, and may not learn it.
         request.headers_mut().remove(API_TOKEN);

@@ -68,9 +68,9 @@ impl Question {
         }
     }
 
-    /// Whether it is the health probe, which carries no token.
-    pub(super) fn is_health(&self) -> bool {
-        matches!(self, Self::Health | Self::Grpc(grpc::Call::Health))
+    /// Whether daprd asks it without the app's token: the health probe, and over gRPC the names of topics and bindings.
+    pub(super) fn is_open(&self) -> bool {
+        matches!(self, Self::Health | Self::Grpc(grpc::Call::Health | grpc::Call::List))
     }
 
     /// Whether only the app's own daprd may ask it. A probe is only answered by yes or no.

@@ -3,7 +3,7 @@
 use crate::harness::{Behind, Setup, bus, tools};
 
 /// A guest of `on:` takes `orders`; everything else goes to the app's http guest by its route.
-const BOTH: &str = r#"{ guests: { listener: { source: event-recorder.wasm }, own: { source: http-subscriber.wasm, env: { SUBSCRIPTIONS: '[{"pubsubname":"bus","topic":"own","route":"/own"}]' } } }, routes: [{ path: /, guest: own }], on: [{ pubsub: bus, topic: orders, guest: listener, deadLetterTopic: dead }, { pubsub: bus, topic: dead, guest: listener }, { pubsub: bus, topic: raw, guest: listener, metadata: { rawPayload: "true" } }], allow: { files: ["./events:/events"] } }"#;
+const BOTH: &str = r#"{ guests: { listener: { source: event-recorder.wasm }, own: { source: http-subscriber.wasm, env: { SUBSCRIPTIONS: '[{"pubsubname":"bus","topic":"own","route":"/own"}]' } } }, routes: [{ path: /, guest: own }], on: [{ pubsub: bus, topic: orders, guest: listener }, { pubsub: bus, topic: letters, guest: listener, deadLetterTopic: dead }, { pubsub: bus, topic: dead, guest: listener }, { pubsub: bus, topic: raw, guest: listener, metadata: { rawPayload: "true" } }], allow: { files: ["./events:/events"] } }"#;
 
 fn subscription(topic: &str, route: &str, more: &str) -> String {
     format!(
@@ -29,19 +29,21 @@ fn start(test: &str, protocol: &'static str) -> Option<Behind> {
 /// The same events, whichever protocol daprd speaks to the app.
 fn check_statuses(test: &str, protocol: &'static str) {
     let Some(mut behind) = start(test, protocol) else { return };
-    for text in ["taken", "retry once", "fail once", "say nothing", "drop it"] {
+    for text in ["taken", "retry once", "fail once", "say nothing"] {
         behind.publish("orders", text);
     }
     behind.publish_as("orders", "application/json", br#"{"n": 12345678901234567890123}"#);
+    behind.publish("letters", "drop it");
     behind.until("taken", 1);
     behind.until("retry once", 2);
     behind.until("fail once", 2);
     behind.until("say nothing", 1);
-    behind.until("12345678901234567890123", 1);
+    // Over gRPC daprd itself reads and writes JSON once more, and whole numbers of more than 53 bits are others then.
+    behind.until(if protocol == "grpc" { r#""data":{"n":"# } else { "12345678901234567890123" }, 1);
     // Dropped once, and then in the topic of what was dropped.
     behind.until("drop it", 2);
     let dropped: Vec<String> = behind.events().into_iter().filter(|event| event.contains("drop it")).collect();
-    assert!(dropped.iter().any(|event| event.contains(r#""topic":"orders""#)), "{dropped:#?}");
+    assert!(dropped.iter().any(|event| event.contains(r#""topic":"letters""#)), "{dropped:#?}");
     let metadata = behind.dapr("GET", "/v1.0/metadata", &[], b"").text();
     assert!(metadata.contains("/dapr/on/listener"), "{metadata}");
 }

@@ -12,7 +12,7 @@ fn start(test: &str, protocol: &'static str, tokens: [Option<&'static str>; 2]) 
 
 #[test]
 fn daprd_with_the_token_delivers_and_a_client_without_it_fakes_nothing() {
-    for protocol in ["http", "grpc"] {
+    for protocol in ["http", "h2c"] {
         let test = "daprd_with_the_token_delivers_and_a_client_without_it_fakes_nothing";
         let Some(mut behind) = start(test, protocol, [Some("s3cret"); 2]) else { return };
         behind.publish("orders", "real");
@@ -29,6 +29,24 @@ fn daprd_with_the_token_delivers_and_a_client_without_it_fakes_nothing() {
         assert!(invoked.text().contains("ping") && !invoked.text().contains("s3cret"), "{}", invoked.text());
         assert_eq!(behind.count("faked"), 0);
     }
+}
+
+/// This daprd shows the token over gRPC with invocations alone (from 1.16.2 on with events, too), so that an event without
+/// it is refused whoever sends it.
+#[test]
+fn over_grpc_an_invocation_shows_the_token_and_an_event_without_it_is_refused() {
+    let test = "over_grpc_an_invocation_shows_the_token_and_an_event_without_it_is_refused";
+    let Some(behind) = start(test, "grpc", [Some("s3cret"); 2]) else { return };
+    let invoked = behind.dapr("POST", "/v1.0/invoke/vault/method/any", &[], b"ping");
+    assert_eq!(invoked.status, 200, "{}", invoked.text());
+    assert!(invoked.text().contains("ping") && !invoked.text().contains("s3cret"), "{}", invoked.text());
+    behind.publish("orders", "without");
+    let deadline = std::time::Instant::now() + crate::common::PATIENCE;
+    while !behind.daprd.log().contains("the request doesn't carry this app's token") {
+        assert!(std::time::Instant::now() < deadline, "{}", behind.daprd.log());
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    assert!(behind.events().is_empty(), "{:?}", behind.events());
 }
 
 #[test]

@@ -203,12 +203,13 @@ async fn a_failure_has_its_code_and_no_event_is_dropped_for_it() {
 }
 
 #[tokio::test]
-async fn the_token_is_metadata_and_health_needs_none() {
+async fn the_token_is_metadata_and_what_daprd_asks_without_it_needs_none() {
     let mut app = app(None, Some("secret"));
     let refused = app.client.on_topic_event(event("text/plain", b"x")).await.expect_err("no token");
     assert_eq!(refused.code(), Grpc::Unauthenticated);
     app.client.on_invoke(InvokeRequest::default()).await.expect_err("no token");
     AppCallbackHealthCheckClient::new(app.wire.clone()).health_check(()).await.expect("well");
+    app.client.list_input_bindings(()).await.expect("a list");
     let mut message = Message::new(event("text/plain", b"x"));
     message.metadata_mut().insert("dapr-api-token", "secret".parse().expect("a value"));
     app.client.on_topic_event(message).await.expect("an answer");
