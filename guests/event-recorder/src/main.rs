@@ -5,6 +5,8 @@ use std::{
     fs::{self, OpenOptions},
     io::{self, Read, Write},
     process::exit,
+    thread::sleep,
+    time::Duration,
 };
 
 const LOG: &str = "/events/log";
@@ -17,6 +19,9 @@ fn main() -> io::Result<()> {
     let again = fs::read_to_string(LOG).is_ok_and(|log| log.contains(&line));
     // One write, so that lines of calls at the same time don't mix.
     OpenOptions::new().create(true).append(true).open(LOG)?.write_all(line.as_bytes())?;
+    if body.contains("take a while") {
+        sleep(Duration::from_millis(500));
+    }
     match () {
         () if body.contains("drop it") => print!(r#"{{"status":"DROP"}}"#),
         () if body.contains("retry once") && !again => print!(r#"{{"status":"RETRY"}}"#),

@@ -189,6 +189,7 @@ impl Setup {
         fs::create_dir(dir.join("events")).expect("a folder");
         fs::create_dir(dir.join("components")).expect("a folder");
         fs::write(dir.join("components/all.yaml"), &self.resources).expect("written");
+        fs::write(dir.join("components/resiliency.yaml"), RESILIENCY).expect("written");
         let manifest = format!(
             "version: 1\napps:\n  - appID: {}\n    appDirPath: .\n    appPort: {}\n    wasm: {}\n",
             self.app_id, ports.app, self.wasm
@@ -314,12 +315,21 @@ pub fn component(name: &str, kind: &str, metadata: &[(&str, &str)]) -> String {
     )
 }
 
-/// Delivers again, which the in-memory broker of daprd doesn't do by itself.
-pub fn retries() -> &'static str {
-    "---\napiVersion: dapr.io/v1alpha1\nkind: Resiliency\nmetadata: {name: again}\nspec:\n  policies:\n    retries:\n      again: {policy: constant, duration: 50ms, maxRetries: -1}\n  targets:\n    components:\n      bus: {inbound: {retry: again}}\n"
+/// An in-memory broker.
+pub fn bus() -> String {
+    component("bus", "pubsub.in-memory", &[])
 }
 
-/// An in-memory broker that delivers again.
-pub fn bus() -> String {
-    component("bus", "pubsub.in-memory", &[]) + retries()
-}
+/// Delivers again until it is taken: the in-memory broker of daprd gives up after ten tries in a second. A file of its own,
+/// because daprd reads no further than the first document here.
+const RESILIENCY: &str = "apiVersion: dapr.io/v1alpha1
+kind: Resiliency
+metadata: {name: again}
+spec:
+  policies:
+    retries:
+      again: {policy: constant, duration: 50ms, maxRetries: -1}
+  targets:
+    components:
+      bus: {inbound: {retry: again}}
+";

@@ -44,6 +44,24 @@ fn check(test: &str, protocol: &'static str, rounds: usize) {
     }
 }
 
+/// The guest notes the event as it begins, so that it is in flight when the note is there.
+#[test]
+fn an_event_in_flight_is_taken_before_the_end_and_never_comes_again() {
+    for protocol in ["http", "grpc"] {
+        let test = "an_event_in_flight_is_taken_before_the_end_and_never_comes_again";
+        let Some(tools) = tools(test) else { return };
+        let mut behind = Setup::new("shop", APP, bus()).protocol(protocol).start(tools);
+        behind.publish("orders", "take a while");
+        behind.until("take a while", 1);
+        let (status, printed) = behind.terminate();
+        assert_eq!(status.code(), Some(0), "{printed}");
+        behind.publish("orders", "after");
+        behind.restart();
+        behind.until("after", 1);
+        assert_eq!(behind.count("take a while"), 1, "{protocol}: {:#?}", behind.events());
+    }
+}
+
 fn rounds() -> usize {
     std::env::var("PILLION_TEST_ROUNDS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(ROUNDS)
 }
