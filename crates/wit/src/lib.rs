@@ -7,9 +7,14 @@ mod failure;
 pub use failure::Failure;
 
 wasmtime::component::bindgen!({
-    path: "../../wit",
+    path: "../../wit/dapr",
     world: "host",
-    imports: { default: async | trappable },
+    imports: {
+        "pillion:dapr/secrets.[method]secret.names": trappable,
+        "pillion:dapr/secrets.[method]secret.reveal": trappable,
+        "pillion:dapr/secrets.[drop]secret": trappable,
+        default: async | trappable,
+    },
     exports: { default: async },
     trappable_error_type: { "pillion:dapr/types.error" => Failure },
     with: { "pillion:dapr/secrets.secret": pillion_api::secrets::Secret },
