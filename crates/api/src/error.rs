@@ -257,6 +257,8 @@ codes! {
     GuestTrap = "PILLION_GUEST_TRAP", 500, Internal, Guest;
     /// The guest ended with an exit code other than 0.
     GuestExit = "PILLION_GUEST_EXIT", 500, Internal, Guest;
+    /// A handler of the guest answered with an error.
+    GuestError = "PILLION_GUEST_ERROR", 500, Internal, Guest;
     /// The guest went over one of its limits.
     GuestLimit = "PILLION_GUEST_LIMIT", 500, ResourceExhausted, Guest;
     /// The guest ended without an answer, or with one that is no HTTP response.

@@ -46,7 +46,6 @@ impl Reserved {
     }
 
     /// A guest takes changes of a configuration store.
-    #[allow(dead_code, reason = "until `on:` names configuration stores")]
     pub(crate) fn configuration(&mut self, store: &str) {
         self.configurations.insert(store.to_owned());
     }

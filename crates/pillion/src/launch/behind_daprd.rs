@@ -31,6 +31,7 @@ fn reserved(planned: &PlannedApp) -> Reserved {
             TriggerKind::Topic { .. } => reserved.topic(&trigger.guest),
             TriggerKind::Binding(name) => reserved.binding(name),
             TriggerKind::Job(name) => reserved.job(name),
+            TriggerKind::Configuration { store, .. } => reserved.configuration(store),
         }
     }
     let health = planned.app.health_check.as_ref().map_or(HEALTH, |check| &check.path);

@@ -96,6 +96,7 @@ impl Start<'_> {
                 guests.push(app.clone());
                 sidecar.start(Some(self.traced(&app_id, app.clone())));
                 channel = self.behind_daprd.then(|| Arc::new(behind_daprd::channel(&planned, &app)));
+                app.follow_configuration();
                 let limits = EdgeLimits { body_bytes: largest_request(&planned), ..EdgeLimits::app() };
                 let observe = self.observe(&app_id, PortKind::App);
                 // A Wasm app's port was bound with the others.
@@ -165,7 +166,7 @@ impl Start<'_> {
             app_id: app.app_id.clone(),
             guests: planned.guests.iter().map(|guest| self.with_environment(planned, chosen, guest)).collect(),
             routes: wasm.routes.iter().map(route).collect(),
-            triggers: wasm.triggers.iter().filter_map(trigger).collect(),
+            triggers: wasm.triggers.iter().map(trigger).collect(),
             allow: wasm.allow.clone(),
             dapr_ports: self.dapr_ports.clone(),
         };
@@ -250,19 +251,18 @@ fn route(route: &crate::manifest::Route) -> pillion_runtime::Route {
     }
 }
 
-/// Topic events start guests; bindings and jobs are named in a warning until they do.
-fn trigger(trigger: &crate::manifest::Trigger) -> Option<pillion_runtime::Trigger> {
+fn trigger(trigger: &crate::manifest::Trigger) -> pillion_runtime::Trigger {
     use crate::manifest::TriggerKind;
-    match &trigger.kind {
-        TriggerKind::Topic { pubsub, topic, dead_letter, metadata } => Some(pillion_runtime::Trigger {
-            pubsub: pubsub.clone(),
-            topic: topic.clone(),
-            guest: trigger.guest.clone(),
-            dead_letter: dead_letter.clone(),
-            metadata: metadata.clone(),
-        }),
-        TriggerKind::Binding(_) | TriggerKind::Job(_) => None,
-    }
+    use pillion_runtime::On;
+    let on = match trigger.kind.clone() {
+        TriggerKind::Topic { pubsub, topic, dead_letter, metadata } => {
+            On::Topic { pubsub, topic, dead_letter, metadata }
+        }
+        TriggerKind::Binding(name) => On::Binding(name),
+        TriggerKind::Job(name) => On::Job(name),
+        TriggerKind::Configuration { store, keys } => On::Configuration { store, keys },
+    };
+    pillion_runtime::Trigger { on, guest: trigger.guest.clone() }
 }
 
 fn shown(findings: &[Diagnostic]) -> String {

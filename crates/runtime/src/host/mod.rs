@@ -2,6 +2,7 @@
 //! quick way of wasi:http.
 
 pub(crate) mod client;
+pub(crate) mod dapr;
 pub(crate) mod http;
 mod image;
 mod memory;

@@ -1,4 +1,5 @@
 //! The same table over gRPC: generated clients against the channel, without a socket.
+#![allow(deprecated, reason = "older daprds ask by the old names")]
 
 use super::super::tests::{Fake, channel};
 use super::*;
