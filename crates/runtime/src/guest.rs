@@ -16,6 +16,8 @@ pub enum GuestKind {
     Http,
     /// A function of bytes.
     Bindgen,
+    /// Handlers of `pillion:dapr`: typed events.
+    Dapr,
 }
 
 impl fmt::Display for GuestKind {
@@ -24,6 +26,7 @@ impl fmt::Display for GuestKind {
             Self::Command => "command",
             Self::Http => "http",
             Self::Bindgen => "bindgen",
+            Self::Dapr => "dapr",
         })
     }
 }

@@ -2,8 +2,8 @@
 
 use crate::GuestSpec;
 use crate::call::Call;
-use crate::host::Sessions;
 use crate::host::http::{Quick, QuickView};
+use crate::host::{Sessions, dapr::Held};
 use crate::limiter::Limiter;
 use crate::outgoing::Hooks;
 use crate::output::{Lines, Stream};
@@ -30,6 +30,7 @@ pub(crate) struct Host {
     pub(crate) quick: Quick,
     pub(crate) limiter: Limiter,
     pub(crate) sessions: Sessions,
+    pub(crate) held: Held,
     pub(crate) call: Arc<Call>,
     /// Who is in it, if several calls may be.
     room: Option<Arc<Room>>,
@@ -231,6 +232,7 @@ pub(crate) fn store_of(call: &Arc<Call>, mut wasi: Wasi) -> Store<Host> {
         quick: Quick::default(),
         limiter: Limiter::new(limits, Arc::clone(&shared.budget)),
         sessions: Sessions::default(),
+        held: Held::default(),
         call: Arc::clone(call),
         room: None,
         running: Some(running(call)),

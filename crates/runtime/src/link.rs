@@ -24,6 +24,7 @@ pub(crate) fn component(engine: &Engine, stock_http: bool) -> wasmtime::Result<c
     if !stock_http {
         host::http::add_to_linker(&mut linker)?;
     }
+    host::dapr::add_to_linker(&mut linker)?;
     Ok(linker)
 }
 
@@ -33,6 +34,7 @@ pub(crate) fn service(engine: &Engine) -> wasmtime::Result<component::Linker<Hos
     wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
     wasmtime_wasi::p3::add_to_linker(&mut linker)?;
     host::client::add_to_linker(&mut linker)?;
+    host::dapr::add_to_linker(&mut linker)?;
     Ok(linker)
 }
 
@@ -63,7 +65,8 @@ pub(crate) fn missing_interfaces(inspection: &Inspection) -> Vec<Import> {
             ["wasi:io", "wasi:cli", "wasi:clocks", "wasi:filesystem", "wasi:sockets", "wasi:random", "wasi:http"];
         let of_0_2 = version.starts_with("0.2.") && !(service && package == "wasi:http");
         let of_0_3 = service && version.starts_with("0.3.") && !version.contains('-') && package != "wasi:io";
-        (of_0_2 || of_0_3) && known.contains(&package)
+        let of_dapr = host::dapr::provides(interface) && version == host::dapr::VERSION;
+        of_dapr || (of_0_2 || of_0_3) && known.contains(&package)
     };
     inspection.imports.iter().filter(|import| !provided(import)).cloned().collect()
 }

@@ -4,6 +4,7 @@ use crate::cache::Native;
 use crate::inspect::invalid;
 use crate::instance::Host;
 use crate::kind::bindgen::BindgenPre;
+use crate::kind::dapr::DaprPre;
 use crate::runtime::Shared;
 use crate::{GuestKind, Inspection, link};
 use pillion_api::{Error, diagnostic::nearest};
@@ -24,6 +25,7 @@ pub(crate) enum Program {
     /// A handler of WASI 0.3.
     Service(ServicePre<Host>),
     Bindgen(BindgenPre),
+    Dapr(DaprPre),
 }
 
 impl Program {
@@ -48,6 +50,7 @@ impl Program {
             Self::Core(_) | Self::Command(_) => GuestKind::Command,
             Self::Http(_) | Self::Service(_) => GuestKind::Http,
             Self::Bindgen(_) => GuestKind::Bindgen,
+            Self::Dapr(_) => GuestKind::Dapr,
         }
     }
 }
@@ -146,6 +149,7 @@ fn link_component(
     match inspection.kind {
         Some(GuestKind::Http) => ProxyPre::new(pre).map(Program::Http).map_err(linked),
         Some(GuestKind::Command) => CommandPre::new(pre).map(Program::Command).map_err(linked),
+        Some(GuestKind::Dapr) => DaprPre::new(pre, inspection).map(Program::Dapr),
         _ => Err(invalid(inspection.problem.as_deref().unwrap_or("is of no known kind"))),
     }
 }

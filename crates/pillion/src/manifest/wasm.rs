@@ -132,6 +132,13 @@ pub(crate) enum TriggerKind {
     Binding(String),
     /// A job.
     Job(String),
+    /// Changes of configuration.
+    Configuration {
+        /// The component.
+        store: String,
+        /// The keys; none is all.
+        keys: Vec<String>,
+    },
 }
 
 /// A folder that the guests see.

@@ -3,6 +3,7 @@
 
 pub(crate) mod client;
 mod compute;
+pub(crate) mod dapr;
 pub(crate) mod http;
 mod image;
 mod memory;
