@@ -4,8 +4,10 @@ mod ask;
 pub(crate) mod build;
 pub(crate) mod check;
 pub(crate) mod compile;
+pub(crate) mod dev;
 pub(crate) mod inspect;
 pub(crate) mod invoke;
+pub(crate) mod k8s;
 pub(crate) mod new;
 pub(crate) mod publish;
 pub(crate) mod run;
@@ -15,7 +17,7 @@ pub(crate) mod up;
 use crate::{
     environment,
     flags::{Dapr, Global, Process},
-    launch::{Plan, Settings, Work, models::Store, run_until_ended},
+    launch::{Changes, Plan, Settings, Work, models::Store, run_until_ended},
     manifest::{FILE_NAME, Manifest, Places},
     print,
     telemetry::{logging, otlp, traces::Traces},
@@ -139,8 +141,20 @@ pub(crate) async fn serve_to_end(
     manifest: Manifest,
     links: bool,
 ) -> Result<ExitCode> {
-    choose_sidecar(process.dapr)?;
     let runtime = runtime(global, Some(process))?;
+    serve_changing(global, process, runtime, manifest, links, None).await
+}
+
+/// The same on a runtime that is there, while something may change the guests.
+pub(crate) async fn serve_changing(
+    global: &Global,
+    process: &Process,
+    runtime: Runtime,
+    manifest: Manifest,
+    links: bool,
+    changes: Option<Changes>,
+) -> Result<ExitCode> {
+    choose_sidecar(process.dapr)?;
     let plan = plan(global, &runtime, manifest).await?;
     let settings = Settings {
         address: process.listen_address,
@@ -150,6 +164,7 @@ pub(crate) async fn serve_to_end(
         links,
         // `serve` is what stands behind a daprd; what the other verbs start does where one announced itself.
         behind_daprd: !links || environment::daprd_is_announced(),
+        changes,
     };
     let good = run_until_ended(plan, runtime, settings).await?;
     Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })

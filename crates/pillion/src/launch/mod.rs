@@ -16,4 +16,5 @@ mod traced;
 
 pub(crate) use code::read_guest;
 pub(crate) use plan::{Plan, Work};
-pub(crate) use running::{Settings, run_until_ended};
+pub(crate) use running::{Changes, Settings, run_until_ended};
+pub(crate) use start::Launched;

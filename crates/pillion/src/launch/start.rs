@@ -49,6 +49,23 @@ pub(crate) struct Start<'a> {
     pub(crate) behind_daprd: bool,
 }
 
+/// An app of guests that runs, for who changes its guests.
+pub(crate) struct Launched {
+    pub(crate) app: Arc<pillion_runtime::App>,
+    /// The environment that its guests have beside their own.
+    pub(crate) variables: Vec<(String, String)>,
+}
+
+impl Launched {
+    /// Gives a guest other code.
+    ///
+    /// # Errors
+    /// The runtime's.
+    pub(crate) fn replace(&self, guest: &GuestSpec) -> Result<()> {
+        Ok(self.app.replace(with_environment(guest, &self.variables))?)
+    }
+}
+
 /// One app that runs.
 pub(crate) struct RunningApp {
     pub(crate) sidecar: Arc<Embedded>,
@@ -82,7 +99,7 @@ impl Start<'_> {
         &self,
         planned: PlannedApp,
         ports: AppPorts,
-        guests: &mut Vec<Arc<pillion_runtime::App>>,
+        guests: &mut Vec<Launched>,
     ) -> Result<RunningApp> {
         let sidecar = self.open(&planned, &ports).await?;
         let app_id = planned.app.app_id.clone();
@@ -93,7 +110,7 @@ impl Start<'_> {
         match &planned.app.kind {
             AppKind::Wasm(_) => {
                 let app = Arc::new(self.wasm(&planned, chosen, sidecar.clone())?);
-                guests.push(app.clone());
+                guests.push(Launched { app: app.clone(), variables: self.variables(&planned, chosen) });
                 sidecar.start(Some(self.traced(&app_id, app.clone())));
                 channel = self.behind_daprd.then(|| Arc::new(behind_daprd::channel(&planned, &app)));
                 app.follow_configuration();
@@ -162,9 +179,10 @@ impl Start<'_> {
         let app = &planned.app;
         let Some(wasm) = app.wasm() else { return Err(anyhow!("app `{}` has no guests", app.app_id)) };
         let allowed: Arc<dyn Sidecar> = Arc::new(Policy::new(sidecar.clone(), wasm.allow.clone(), app.app_id.clone()));
+        let variables = self.variables(planned, chosen);
         let spec = AppSpec {
             app_id: app.app_id.clone(),
-            guests: planned.guests.iter().map(|guest| self.with_environment(planned, chosen, guest)).collect(),
+            guests: planned.guests.iter().map(|guest| with_environment(guest, &variables)).collect(),
             routes: wasm.routes.iter().map(route).collect(),
             triggers: wasm.triggers.iter().map(trigger).collect(),
             allow: wasm.allow.clone(),
@@ -186,15 +204,6 @@ impl Start<'_> {
         Ok(self.runtime.app(spec, allowed, dapr_http)?)
     }
 
-    /// A guest's environment tells it what a native app's would.
-    fn with_environment(&self, planned: &PlannedApp, chosen: Chosen, guest: &GuestSpec) -> GuestSpec {
-        let mut guest = guest.clone();
-        for (name, value) in self.variables(planned, chosen) {
-            guest.env.entry(name).or_insert(value);
-        }
-        guest
-    }
-
     fn variables(&self, planned: &PlannedApp, chosen: Chosen) -> Vec<(String, String)> {
         let app = &planned.app;
         let own = AppEnvironment {
@@ -208,6 +217,15 @@ impl Start<'_> {
         let own = own.variables().into_iter().map(|(name, value)| (name.to_owned(), value));
         own.chain(app.env.clone()).collect()
     }
+}
+
+/// A guest's environment tells it what a native app's would.
+fn with_environment(guest: &GuestSpec, variables: &[(String, String)]) -> GuestSpec {
+    let mut guest = guest.clone();
+    for (name, value) in variables {
+        guest.env.entry(name.clone()).or_insert_with(|| value.clone());
+    }
+    guest
 }
 
 /// Where there is nothing but native apps, the run ends with the last of them.

@@ -18,6 +18,7 @@ mod settings;
 pub(crate) mod units;
 mod wasm;
 
+pub(crate) use app::MAX_BODY_SIZE;
 pub(crate) use limits::Limits;
 pub(crate) use lone::RunFlags;
 pub(crate) use models::{FileSource, Model};
