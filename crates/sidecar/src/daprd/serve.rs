@@ -27,11 +27,12 @@ macro_rules! by {
     };
 }
 
-/// A key that no store takes. daprd says so over gRPC without a code; its text is that of the HTTP API.
+/// A key that no store takes: over gRPC daprd says so without a code, or in other words than over HTTP.
 fn legal(store: &str, error: Error) -> Error {
-    match error.message().starts_with("input key/keyPrefix '") {
-        true => errors::illegal_key(store, "", error.message().to_owned()),
-        false => error,
+    match error.message() {
+        "state key cannot be empty" => errors::key_missing(),
+        text if text.starts_with("input key/keyPrefix '") => errors::illegal_key(store, text.to_owned()),
+        _ => error,
     }
 }
 
@@ -67,10 +68,6 @@ impl Sidecar for Daprd {
     }
 
     async fn execute_state_transaction(&self, store: &str, transaction: Transaction) -> Result<()> {
-        // As over HTTP, where nothing to do is done; over gRPC some stores refuse it.
-        if transaction.operations.is_empty() {
-            return Ok(());
-        }
         let request = state::transaction(store, transaction);
         let answer = self.call(&state::TRANSACT, request, by!(execute_state_transaction)).await;
         answer.map_err(|error| legal(store, error))

@@ -80,7 +80,7 @@ impl Embedded {
             None if id.is_empty() => Err(failed(id, "app id is empty")),
             None => Ok(id),
             Some((_, rest)) if rest.contains('.') => Err(failed(id, &format!("invalid app id {id}"))),
-            Some((app, namespace)) if namespace == self.config.namespace => Ok(app),
+            Some((app, namespace)) if namespace == self.namespace() => Ok(app),
             Some(_) => Err(unknown(id)),
         }
     }
