@@ -1,0 +1,1 @@
+//! A daprd that isn't there, goes, comes back, wants another token, or takes too long.
