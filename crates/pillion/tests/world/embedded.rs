@@ -11,9 +11,8 @@ spec: {type: state.in-memory, version: v1}
 ---
 apiVersion: dapr.io/v1alpha1
 kind: Component
-metadata: {name: c}
+metadata: {name: notes}
 spec: {type: state.in-memory, version: v1}
-scopes: [shop]
 ---
 apiVersion: dapr.io/v1alpha1
 kind: Component
@@ -24,7 +23,6 @@ apiVersion: dapr.io/v1alpha1
 kind: Component
 metadata: {name: c}
 spec: {type: secretstores.local.file, version: v1, metadata: [{name: secretsFile, value: FOLDER/secrets.json}]}
-scopes: [vault]
 ";
 
 /// `app` is the id that the hostile guest calls itself by.
