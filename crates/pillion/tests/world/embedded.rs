@@ -144,7 +144,7 @@ fn the_building_blocks_of_one_run() {
     let publish = world.url(4, "/v1.0/publish/pubsub/circle");
     let headers = [("content-type", "text/plain")];
     assert_eq!(common::ask("POST", &publish, &headers, b"again").status, 204);
-    assert!(world.running.wait_for("circle"), "{}", world.running.printed());
+    assert!(world.running.wait_for("they publish to each other in a circle"), "{}", world.running.printed());
     expect(&get(&world.url(0, "/counter/visits")), 200, "6");
 
     let (status, printed) = world.running.interrupt();
