@@ -21,6 +21,8 @@ pub struct Preopen {
     pub guest: String,
     /// Refuses every change.
     pub read_only: bool,
+    /// Holds small regular files that this process put there: to read them is no wait, so it needs no other thread.
+    pub small_files: bool,
 }
 
 /// One guest of an app.
