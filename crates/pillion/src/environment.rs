@@ -58,6 +58,11 @@ fn announced(text: impl Fn(&str) -> Option<String>) -> Announced {
     Announced { grpc, grpc_from, http, http_from, http_port }
 }
 
+/// The port of a real daprd's HTTP API, or of another sidecar's.
+pub(crate) fn dapr_http_port() -> Option<u16> {
+    text("DAPR_HTTP_PORT")?.parse().ok().filter(|port| *port != 0)
+}
+
 /// The collector that traces go to (OTLP over HTTP, its base address); off when unset.
 pub(crate) fn otlp_endpoint() -> Option<String> {
     text("OTEL_EXPORTER_OTLP_ENDPOINT")

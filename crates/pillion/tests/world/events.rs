@@ -29,7 +29,7 @@ async fn a_message_comes_typed_and_its_status_goes_back() {
     let app = app(&runtime, &double);
     for (data, status) in [("x", TopicStatus::Success), ("retry", TopicStatus::Retry), ("drop", TopicStatus::Drop)] {
         assert_eq!(app.deliver(delivery(data)).await.expect("a status"), status, "{data}");
-        assert_eq!(double.take(), [format!("save_state c event=c t 1 {data} None")]);
+        assert_eq!(double.take(), [format!("save_state notes event=c t 1 {data} None")]);
         let by_path = Delivery { destination: Destination::Path("anywhere".into()), ..delivery(data) };
         assert_eq!(app.deliver(by_path).await.expect("a status"), status, "{data} by path");
         double.take();
@@ -71,20 +71,20 @@ async fn bindings_jobs_and_configuration_come_typed() {
         |data: &str| bindings::Event { binding: "b".into(), data: data.to_owned().into(), metadata: metadata.clone() };
     let reply = app.binding_event(event("x")).await.expect("a reply");
     assert_eq!((&reply.data[..], &reply.to[..], reply.parallel), (&b"x"[..], &["elsewhere".to_owned()][..], true));
-    assert_eq!(double.take(), [r#"save_state c event=b x [("subject", "s")] None"#]);
+    assert_eq!(double.take(), [r#"save_state notes event=b x [("subject", "s")] None"#]);
     assert_eq!(app.binding_event(event("")).await.expect("none"), bindings::Reply::default());
     assert_eq!(app.binding_event(event("fail")).await.expect_err("as asked").code(), Code::GuestError);
     double.take();
 
     let job = |data: &'static str| jobs::Event { name: "j".into(), data: data.into(), content_type: None };
     app.job_event(job("{}")).await.expect("done");
-    assert_eq!(double.take(), ["save_state c event=j {} None None"]);
+    assert_eq!(double.take(), ["save_state notes event=j {} None None"]);
     assert_eq!(app.job_event(job("fail")).await.expect_err("as asked").code(), Code::GuestError);
     double.take();
 
     let update = configuration::Update { store: "s".into(), id: "7".into(), items: values("k", "v") };
     app.configuration_update(update).await.expect("taken");
-    assert_eq!(double.take(), ["save_state c event=s 7 k=v None"]);
+    assert_eq!(double.take(), ["save_state notes event=s 7 k=v None"]);
 }
 
 #[tokio::test]
@@ -95,7 +95,7 @@ async fn configuration_that_on_names_is_followed_from_the_start() {
     let app = cases(&runtime, double.clone(), everything(), Limits::default(), on);
     app.follow_configuration();
     let noted = async {
-        while !double.seen.lock().expect("no panic").iter().any(|seen| seen == "save_state c event=c id k=new None") {
+        while !double.seen.lock().expect("no panic").iter().any(|seen| seen == "save_state notes event=c id k=new None") {
             tokio::task::yield_now().await;
         }
     };

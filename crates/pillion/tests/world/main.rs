@@ -38,7 +38,7 @@ fn guest(runtime: &Runtime, name: &str) -> pillion_runtime::Guest {
 fn everything() -> Allow {
     let c = || vec!["c".to_owned()];
     Allow {
-        state: c(),
+        state: vec!["c".into(), "notes".into()],
         publish: c(),
         invoke: vec!["c".into(), "app".into()],
         bindings: c(),
