@@ -109,6 +109,7 @@ impl Running {
             // What a guest asks of daprd's port is asked here, under the app's `allow`.
             start.dapr_ports.insert(port, planned.app.app_id.clone());
         }
+        start.dapr_ports.extend(plan.manifest.neighbours.clone());
         for (planned, ports) in plan.apps.iter().zip(&bound) {
             start.dapr_ports.insert(ports.dapr.port, planned.app.app_id.clone());
         }
