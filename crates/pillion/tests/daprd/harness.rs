@@ -12,6 +12,8 @@ use tempfile::TempDir;
 
 /// How often something that has no line to wait for is looked at.
 const LOOK: Duration = Duration::from_millis(20);
+/// Guests that a test may name in its `wasm:`.
+const GUESTS: [&str; 5] = ["event-recorder", "http-subscriber", "http-echo", "dapr-orders", "dapr-shipping"];
 /// Tries to start on ports that were free a moment ago.
 const TRIES: usize = 5;
 
@@ -112,7 +114,7 @@ pub struct Behind {
     pub ports: Ports,
     setup: Setup,
     dir: TempDir,
-    _network: Arc<Network>,
+    network: Arc<Network>,
 }
 
 impl Behind {
@@ -123,7 +125,7 @@ impl Behind {
         setup.write(dir.path(), ports);
         let pillion = serve(setup, dir.path(), ports)?;
         let daprd = Daprd::start(setup, dir.path(), ports, network)?;
-        Ok(Self { pillion: Some(pillion), daprd, ports, setup: setup.clone(), dir, _network: network.clone() })
+        Ok(Self { pillion: Some(pillion), daprd, ports, setup: setup.clone(), dir, network: network.clone() })
     }
 
     /// Ends the app as Kubernetes does; its exit status and what it printed.
@@ -131,6 +133,13 @@ impl Behind {
         let pillion = self.pillion.take().expect("the app runs");
         common::signal(pillion.id(), rustix::process::Signal::TERM);
         pillion.ended()
+    }
+
+    /// Ends daprd without a word, and starts another in its place.
+    pub fn replace_daprd(&mut self) {
+        self.daprd.kill();
+        let network = self.network.clone();
+        self.daprd = Daprd::start(&self.setup, self.dir.path(), self.ports, &network).expect("it starts again");
     }
 
     /// Starts the app again, on the same port.
@@ -183,7 +192,7 @@ impl Behind {
 
 impl Setup {
     fn write(&self, dir: &Path, ports: Ports) {
-        for guest in ["event-recorder", "http-subscriber", "http-echo"] {
+        for guest in GUESTS.into_iter().filter(|guest| self.wasm.contains(guest)) {
             fs::copy(common::guest(guest), dir.join(guest).with_extension("wasm")).expect("a guest");
         }
         fs::create_dir(dir.join("events")).expect("a folder");
@@ -235,6 +244,11 @@ impl Guarded {
         Self { child, log }
     }
 
+    fn kill(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+
     pub fn log(&self) -> String {
         fs::read_to_string(&self.log).unwrap_or_default()
     }
@@ -257,8 +271,7 @@ impl Guarded {
 
 impl Drop for Guarded {
     fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        self.kill();
     }
 }
 
@@ -288,6 +301,10 @@ impl Daprd {
 
     pub fn log(&self) -> String {
         self.0.log()
+    }
+
+    pub fn kill(&mut self) {
+        self.0.kill();
     }
 }
 

@@ -14,3 +14,4 @@ mod jobs;
 mod pubsub;
 mod shutdown;
 mod token;
+mod typed;

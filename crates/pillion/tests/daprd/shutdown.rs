@@ -44,6 +44,21 @@ fn check(test: &str, protocol: &'static str, rounds: usize) {
     }
 }
 
+/// daprd keeps nothing of an app: whoever comes next asks again.
+#[test]
+fn a_daprd_that_was_killed_is_replaced_without_the_apps_doing() {
+    for protocol in ["http", "grpc"] {
+        let Some(tools) = tools("a_daprd_that_was_killed_is_replaced_without_the_apps_doing") else { return };
+        let mut behind = Setup::new("shop", APP, bus()).protocol(protocol).start(tools);
+        for round in 0..3 {
+            let text = format!("round {round}.");
+            behind.publish("orders", &text);
+            behind.until(&text, 1);
+            behind.replace_daprd();
+        }
+    }
+}
+
 /// The guest notes the event as it begins, so that it is in flight when the note is there.
 #[test]
 fn an_event_in_flight_is_taken_before_the_end_and_never_comes_again() {

@@ -1,11 +1,6 @@
 //! Events between Dapr's messages and ours: subscriptions, topic events alone and in bulk, jobs.
 
-use crate::channel::{
-    events::MAX_BULK,
-    headers,
-    reserved::guest_of,
-    subscribe::route,
-};
+use crate::channel::{events::MAX_BULK, headers, reserved::guest_of, subscribe::route};
 use base64::{Engine, prelude::BASE64_STANDARD};
 use bytes::Bytes;
 use dapr::dapr::proto::runtime::v1::{
