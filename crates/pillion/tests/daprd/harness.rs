@@ -28,6 +28,23 @@ pub fn tools(test: &str) -> Option<PathBuf> {
     None
 }
 
+/// Looks until something is so; false once [`PATIENCE`] is at its end.
+pub fn until(mut look: impl FnMut() -> bool) -> bool {
+    let deadline = Instant::now() + PATIENCE;
+    while !look() {
+        if Instant::now() > deadline {
+            return false;
+        }
+        pause(LOOK);
+    }
+    true
+}
+
+/// A little time between two looks, or between two pieces of a load; nothing hangs on how much it is.
+pub fn pause(time: Duration) {
+    std::thread::park_timeout(time);
+}
+
 /// What the apps of one test share: a folder, and in it the file by which daprds find each other, so that no test opens
 /// multicast DNS.
 pub struct Network {
@@ -179,13 +196,9 @@ impl Behind {
 
     /// Waits until the guests recorded `text` so often.
     pub fn until(&mut self, text: &str, count: usize) {
-        let deadline = Instant::now() + PATIENCE;
-        while self.count(text) < count {
-            if Instant::now() > deadline {
-                let printed = self.pillion.as_mut().map(Running::printed).unwrap_or_default();
-                panic!("{count} times `{text}` in vain: {:#?}\n{printed}\n{}", self.events(), self.daprd.log());
-            }
-            std::thread::sleep(LOOK);
+        if !until(|| self.count(text) >= count) {
+            let printed = self.pillion.as_mut().map(Running::printed).unwrap_or_default();
+            panic!("{count} times `{text}` in vain: {:#?}\n{printed}\n{}", self.events(), self.daprd.log());
         }
     }
 }
@@ -255,17 +268,13 @@ impl Guarded {
 
     /// Waits until an address answers with a status; the log where the program ended before.
     pub fn wait(&mut self, url: &str, status: u16) -> Result<(), String> {
-        let deadline = Instant::now() + PATIENCE;
-        loop {
-            if get_status(url) == Some(status) {
-                return Ok(());
-            }
-            if self.child.try_wait().expect("a child").is_some() {
-                return Err(self.log());
-            }
-            assert!(Instant::now() < deadline, "`{url}` never answers {status}:\n{}", self.log());
-            std::thread::sleep(LOOK);
-        }
+        let mut ended = false;
+        let answers = until(|| {
+            ended = self.child.try_wait().expect("a child").is_some();
+            ended || get_status(url) == Some(status)
+        });
+        assert!(answers, "`{url}` never answers {status}:\n{}", self.log());
+        if ended { Err(self.log()) } else { Ok(()) }
     }
 }
 

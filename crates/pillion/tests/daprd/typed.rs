@@ -1,10 +1,6 @@
 //! Guests of `pillion:dapr` behind daprd: their calls go to it, and its events come to their handlers.
 
-use crate::{
-    common::PATIENCE,
-    harness::{Behind, Setup, component, tools},
-};
-use std::time::{Duration, Instant};
+use crate::harness::{Behind, Setup, component, tools, until};
 
 const GUESTS: &str = "guests: { orders: { source: dapr-orders.wasm }, shipping: { source: dapr-shipping.wasm } }, allow: { publish: [pubsub/orders], state: [statestore] }";
 
@@ -17,16 +13,9 @@ fn check(behind: &mut Behind, order: &str) {
     let ordered = behind.dapr("POST", "/v1.0/invoke/shop/method/orders", &[], order.as_bytes());
     // The guest's 202, for which gRPC has no code but that of every success.
     assert!(matches!(ordered.status, 200 | 202), "{}\n{}", ordered.text(), behind.daprd.log());
-    let deadline = Instant::now() + PATIENCE;
-    loop {
-        let kept = behind.dapr("GET", "/v1.0/state/statestore/last-order", &[], b"").text();
-        if kept == order {
-            return;
-        }
-        let printed = behind.pillion.as_mut().map(|pillion| pillion.printed()).unwrap_or_default();
-        assert!(Instant::now() < deadline, "kept: {kept}\n{printed}\n{}", behind.daprd.log());
-        std::thread::sleep(Duration::from_millis(20));
-    }
+    let kept = until(|| behind.dapr("GET", "/v1.0/state/statestore/last-order", &[], b"").text() == order);
+    let printed = behind.pillion.as_mut().map(|pillion| pillion.printed()).unwrap_or_default();
+    assert!(kept, "{printed}\n{}", behind.daprd.log());
 }
 
 #[test]
