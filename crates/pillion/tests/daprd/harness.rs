@@ -112,7 +112,7 @@ pub struct Behind {
     pub ports: Ports,
     setup: Setup,
     dir: TempDir,
-    _network: Arc<Network>,
+    network: Arc<Network>,
 }
 
 impl Behind {
@@ -123,7 +123,7 @@ impl Behind {
         setup.write(dir.path(), ports);
         let pillion = serve(setup, dir.path(), ports)?;
         let daprd = Daprd::start(setup, dir.path(), ports, network)?;
-        Ok(Self { pillion: Some(pillion), daprd, ports, setup: setup.clone(), dir, _network: network.clone() })
+        Ok(Self { pillion: Some(pillion), daprd, ports, setup: setup.clone(), dir, network: network.clone() })
     }
 
     /// Ends the app as Kubernetes does; its exit status and what it printed.
@@ -131,6 +131,16 @@ impl Behind {
         let pillion = self.pillion.take().expect("the app runs");
         common::signal(pillion.id(), rustix::process::Signal::TERM);
         pillion.ended()
+    }
+
+    /// Ends daprd as a crash does.
+    pub fn stop_daprd(&mut self) {
+        self.daprd.0.kill();
+    }
+
+    /// Starts daprd again, on the same ports.
+    pub fn start_daprd(&mut self) {
+        self.daprd = Daprd::start(&self.setup, self.dir.path(), self.ports, &self.network).expect("it starts again");
     }
 
     /// Starts the app again, on the same port.
@@ -183,7 +193,7 @@ impl Behind {
 
 impl Setup {
     fn write(&self, dir: &Path, ports: Ports) {
-        for guest in ["event-recorder", "http-subscriber", "http-echo"] {
+        for guest in ["event-recorder", "http-subscriber", "http-echo", "http-call"] {
             fs::copy(common::guest(guest), dir.join(guest).with_extension("wasm")).expect("a guest");
         }
         fs::create_dir(dir.join("events")).expect("a folder");
@@ -255,10 +265,17 @@ impl Guarded {
     }
 }
 
-impl Drop for Guarded {
-    fn drop(&mut self) {
+impl Guarded {
+    /// Both fail where it has ended already.
+    fn kill(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+    }
+}
+
+impl Drop for Guarded {
+    fn drop(&mut self) {
+        self.kill();
     }
 }
 
