@@ -13,7 +13,8 @@ use tempfile::TempDir;
 /// How often something that has no line to wait for is looked at.
 const LOOK: Duration = Duration::from_millis(20);
 /// Guests that a test may name in its `wasm:`.
-const GUESTS: [&str; 5] = ["event-recorder", "http-subscriber", "http-echo", "dapr-orders", "dapr-shipping"];
+const GUESTS: [&str; 6] =
+    ["event-recorder", "http-subscriber", "http-echo", "http-call", "dapr-orders", "dapr-shipping"];
 /// Tries to start on ports that were free a moment ago.
 const TRIES: usize = 5;
 
@@ -152,11 +153,14 @@ impl Behind {
         pillion.ended()
     }
 
-    /// Ends daprd without a word, and starts another in its place.
-    pub fn replace_daprd(&mut self) {
-        self.daprd.kill();
-        let network = self.network.clone();
-        self.daprd = Daprd::start(&self.setup, self.dir.path(), self.ports, &network).expect("it starts again");
+    /// Ends daprd as a crash does.
+    pub fn stop_daprd(&mut self) {
+        self.daprd.0.kill();
+    }
+
+    /// Starts daprd again, on the same ports.
+    pub fn start_daprd(&mut self) {
+        self.daprd = Daprd::start(&self.setup, self.dir.path(), self.ports, &self.network).expect("it starts again");
     }
 
     /// Starts the app again, on the same port.
@@ -278,6 +282,14 @@ impl Guarded {
     }
 }
 
+impl Guarded {
+    /// Both fail where it has ended already.
+    fn kill(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
 impl Drop for Guarded {
     fn drop(&mut self) {
         self.kill();
@@ -310,10 +322,6 @@ impl Daprd {
 
     pub fn log(&self) -> String {
         self.0.log()
-    }
-
-    pub fn kill(&mut self) {
-        self.0.kill();
     }
 }
 

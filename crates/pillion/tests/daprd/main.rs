@@ -8,6 +8,7 @@ mod common;
 mod harness;
 
 mod bindings;
+mod calls;
 mod demo;
 mod health;
 mod jobs;

@@ -55,7 +55,8 @@ fn a_daprd_that_was_killed_is_replaced_without_the_apps_doing() {
             let text = format!("round {round}.");
             behind.publish("orders", &text);
             behind.until(&text, 1);
-            behind.replace_daprd();
+            behind.stop_daprd();
+            behind.start_daprd();
         }
     }
 }

@@ -64,7 +64,7 @@ impl Daprd {
     pub async fn is_ready(&self) -> bool {
         let mut request = Request::new(body::empty());
         *request.method_mut() = Method::GET;
-        let asked = self.send(&["v1.0", "healthz", "outbound"], None, request);
+        let asked = self.send(&["v1.0", "healthz", "outbound"], request);
         let answer = tokio::time::timeout(CONNECT_TIMEOUT, asked).await;
         answer.is_ok_and(|answer| answer.is_ok_and(|response| response.status().is_success()))
     }

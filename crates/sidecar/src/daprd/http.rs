@@ -3,10 +3,11 @@
 use super::{
     Daprd,
     connect::BackOff,
+    invoke::drop_addresses,
     status::{self, Call},
 };
-use crate::http_client;
-use ::http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use crate::{headers, http_client};
+use ::http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
 use bytes::Bytes;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use pillion_api::{Body, Code, Error, Metadata, Result, body, error::Details, scope};
@@ -63,16 +64,14 @@ impl DaprError {
 
 impl Daprd {
     /// Sends a request to a path of the HTTP API and answers as soon as the answer's head is there.
-    pub(super) async fn send(
-        &self,
-        segments: &[&str],
-        query: Option<&str>,
-        mut request: Request<Body>,
-    ) -> Result<Response<Body>> {
+    pub(super) async fn send(&self, segments: &[&str], mut request: Request<Body>) -> Result<Response<Body>> {
+        // daprd would clean such a path, and take it for another one.
+        if segments.iter().any(|segment| matches!(*segment, "" | "." | "..")) {
+            return Err(Error::new(Code::BadRequest, "a name is empty, `.` or `..`: it can't be a part of a path"));
+        }
         let segments: Vec<String> =
             segments.iter().map(|segment| utf8_percent_encode(segment, SEGMENT).to_string()).collect();
-        let query = query.map(|query| format!("?{query}")).unwrap_or_default();
-        self.send_to(&format!("/{}{query}", segments.join("/")), &mut request)?;
+        self.send_to(&format!("/{}", segments.join("/")), &mut request)?;
         self.http.send(request).await
     }
 
@@ -140,8 +139,10 @@ impl Daprd {
                     request.headers_mut().insert(name, value);
                 }
             }
-            let error = match self.send(segments, None, request).await {
+            only_headers(request.headers_mut());
+            let error = match self.send(segments, request).await {
                 Ok(response) => return Ok(response),
+                Err(error) if error.code() != Code::BadGateway => return Err(error),
                 Err(error) => error,
             };
             let pause = pauses.next();
@@ -150,6 +151,15 @@ impl Daprd {
             }
             tokio::time::sleep(pause).await;
         }
+    }
+}
+
+/// Metadata that would say how the request is framed, or whom it is for, stay behind.
+fn only_headers(headers: &mut HeaderMap) {
+    headers::prepare_request(headers);
+    drop_addresses(headers);
+    for name in [header::CONTENT_LENGTH, header::HOST, header::EXPECT] {
+        headers.remove(name);
     }
 }
 
@@ -174,6 +184,16 @@ mod tests {
             serde_json::from_str::<DaprError>(body).expect("JSON").error(StatusCode::BAD_REQUEST, Code::StateGet);
         assert_eq!(error.code(), Code::StateStoreNotFound);
         assert_eq!(error.given_details().expect("details").metadata["appID"], "app1");
+    }
+
+    #[test]
+    fn metadata_say_neither_how_long_nor_for_whom() {
+        let mut headers = HeaderMap::new();
+        for name in ["content-length", "transfer-encoding", "dapr-app-id", "dapr-api-token", "host", "x-mine"] {
+            headers.insert(name, HeaderValue::from_static("7"));
+        }
+        only_headers(&mut headers);
+        assert_eq!(headers.keys().map(|name| name.as_str()).collect::<Vec<_>>(), ["x-mine"]);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //! doesn't answer as it should.
 
 mod app;
+mod blocks;
 mod faults;
 mod parity;
 mod process;
