@@ -116,6 +116,7 @@ impl Channel {
                 format!("`{}` is for the app's own sidecar; other apps can't invoke it", request.uri().path());
             return Err(Error::new(Code::NotAllowed, message));
         }
+        headers::forget_two_callers(request.headers_mut());
         if question.is_event() && self.draining.load(Ordering::Acquire) {
             return Err(shutting_down());
         }

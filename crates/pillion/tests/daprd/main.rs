@@ -11,6 +11,7 @@ mod bindings;
 mod calls;
 mod demo;
 mod health;
+mod invocation;
 mod jobs;
 mod pubsub;
 mod shutdown;
