@@ -56,7 +56,7 @@ apps:
     wasm:
       source: dapr-cases.wasm
       on: [{{ pubsub: pubsub, topic: circle }}]
-      allow: {{ publish: [pubsub/circle], state: [c] }}
+      allow: {{ publish: [pubsub/circle], state: [notes] }}
   - appID: vault
     appDirPath: .
     appPort: {vault}
