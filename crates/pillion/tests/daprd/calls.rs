@@ -4,8 +4,8 @@ use crate::harness::{Behind, Network, Setup, bus, component, tools};
 use std::sync::Arc;
 
 /// Calls whatever URL a request names.
-const CALLER: &str = "{ guests: { call: http-call.wasm }, routes: [{ path: /, guest: call }], allow: { state: [store/mine*], invoke: [echo], publish: [bus/allowed] } }";
-const ECHO: &str = "{ guests: { echo: http-echo.wasm }, routes: [{ path: /, guest: echo }] }";
+const CALLER: &str = "{ guests: { call: { source: http-call.wasm } }, routes: [{ path: /, guest: call }], allow: { state: [store/mine*], invoke: [echo], publish: [bus/allowed] } }";
+const ECHO: &str = "{ guests: { echo: { source: http-echo.wasm } }, routes: [{ path: /, guest: echo }] }";
 
 fn resources() -> String {
     component("store", "state.in-memory", &[]) + &bus()
