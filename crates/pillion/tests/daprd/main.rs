@@ -7,6 +7,7 @@
 mod common;
 mod harness;
 
+mod actors;
 mod bindings;
 mod calls;
 mod demo;
