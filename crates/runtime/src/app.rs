@@ -110,6 +110,12 @@ impl App {
         matches!(found, Found::Guest(index) if self.guest(index).kind() == GuestKind::Http)
     }
 
+    /// Whether a guest with typed handlers stands at a path: an event that is posted there is for them.
+    pub fn takes_events(&self, path: &path::Path) -> bool {
+        let found = self.0.router.find(path, &Method::POST);
+        matches!(found, Found::Guest(index) if self.0.guests[index].kind() == GuestKind::Dapr)
+    }
+
     /// Subscribes to the configuration that its triggers name; changes come to their guests until the app is gone. Called
     /// once, within a Tokio runtime, when the sidecar answers. What can't be followed is in the log.
     pub fn follow_configuration(&self) {

@@ -1,4 +1,4 @@
-//! The handlers: each writes down what came, in the state store `c`, and does as the event says.
+//! The handlers: each writes down what came, in the state store `notes`, and does as the event says.
 
 use crate::Cases;
 use pillion_sdk::binding::{self, BindingEvent, Reply};
@@ -16,7 +16,7 @@ job::export!(Cases);
 configuration_update::export!(Cases);
 
 fn note(what: String) -> Result<(), String> {
-    Store::open("c").set("event", what).map_err(pillion_sdk::text)
+    Store::open("notes").set("event", what).map_err(pillion_sdk::text)
 }
 
 fn data(bytes: &[u8]) -> String {

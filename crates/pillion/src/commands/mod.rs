@@ -15,7 +15,7 @@ pub(crate) mod serve;
 pub(crate) mod up;
 
 use crate::{
-    environment,
+    environment::{self, Announced},
     flags::{Dapr, Global, Process},
     launch::{Changes, Plan, Settings, Work, models::Store, run_until_ended},
     manifest::{FILE_NAME, Manifest, Places},
@@ -154,7 +154,7 @@ pub(crate) async fn serve_changing(
     links: bool,
     changes: Option<Changes>,
 ) -> Result<ExitCode> {
-    choose_sidecar(process.dapr)?;
+    let daprd = choose_sidecar(process.dapr, manifest.apps.len())?;
     let plan = plan(global, &runtime, manifest).await?;
     let settings = Settings {
         address: process.listen_address,
@@ -165,25 +165,40 @@ pub(crate) async fn serve_changing(
         // `serve` is what stands behind a daprd; what the other verbs start does where one announced itself.
         behind_daprd: !links || environment::daprd_is_announced(),
         changes,
+        daprd,
     };
     let good = run_until_ended(plan, runtime, settings).await?;
     Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Says who answers building-block calls.
-fn choose_sidecar(asked: Dapr) -> Result<()> {
+/// Who answers building-block calls, said in the log; none is this process.
+fn choose_sidecar(asked: Dapr, apps: usize) -> Result<Option<Announced>> {
+    let found = environment::daprd_is_announced();
     match asked {
-        Dapr::Sidecar => bail!(
-            "`--dapr sidecar`: calls of guests to a real daprd are not built in yet\nhint: use `--dapr embedded`, which answers them in this process"
-        ),
-        Dapr::Auto if environment::daprd_is_announced() => {
-            tracing::warn!(
-                "a daprd is announced by DAPR_HTTP_PORT or DAPR_GRPC_PORT; it can call the apps, but the guests' own calls are answered by the embedded sidecar"
-            );
+        Dapr::Embedded => {
+            tracing::info!(daprd_announced = found, "`--dapr embedded`: building blocks are answered in this process");
+            Ok(None)
         }
-        Dapr::Auto | Dapr::Embedded => tracing::info!("building blocks are answered by the embedded sidecar"),
+        Dapr::Auto if !found => {
+            tracing::info!("no daprd is announced: building blocks are answered in this process");
+            Ok(None)
+        }
+        Dapr::Sidecar if apps > 1 => bail!(
+            "`--dapr sidecar`: a daprd is the sidecar of one app, and the file has {apps}\nhint: start each with `pillion serve --app-id ID` beside its own daprd, as `dapr run -f` does"
+        ),
+        Dapr::Auto if apps > 1 => {
+            tracing::warn!(
+                "a daprd is announced, but it is the sidecar of one app and the file has {apps}: building blocks are answered in this process"
+            );
+            Ok(None)
+        }
+        Dapr::Auto | Dapr::Sidecar => {
+            let daprd = environment::daprd();
+            let Announced { grpc, grpc_from, http, http_from, .. } = &daprd;
+            tracing::info!(grpc, grpc_from, http, http_from, "building blocks are answered by a real daprd");
+            Ok(Some(daprd))
+        }
     }
-    Ok(())
 }
 
 fn traces() -> Result<Traces> {

@@ -10,6 +10,7 @@ mod plan;
 mod ports;
 mod running;
 mod services;
+mod sidecar;
 mod signals;
 mod start;
 mod traced;

@@ -10,6 +10,7 @@ use super::{
 };
 use crate::{
     edge::{EdgeLimits, Server, serve},
+    environment::Announced,
     manifest::AppKind,
     print,
     telemetry::{
@@ -46,6 +47,8 @@ pub(crate) struct Settings {
     pub(crate) behind_daprd: bool,
     /// What changes guests while they run: started with the apps, ended before them.
     pub(crate) changes: Option<Changes>,
+    /// The real daprd that answers the calls of the one app; none has them answered in this process.
+    pub(crate) daprd: Option<Announced>,
 }
 
 /// Changes the guests of running apps until it is dropped.
@@ -105,7 +108,15 @@ impl Running {
             dapr_ports: HashMap::new(),
             metrics_port: admin.port,
             behind_daprd: settings.behind_daprd,
+            daprd: settings.daprd.clone(),
         };
+        if let (Some(planned), Some(port)) =
+            (plan.apps.first(), settings.daprd.as_ref().and_then(|daprd| daprd.http_port))
+        {
+            // What a guest asks of daprd's port is asked here, under the app's `allow`.
+            start.dapr_ports.insert(port, planned.app.app_id.clone());
+        }
+        start.dapr_ports.extend(plan.manifest.neighbours.clone());
         for (planned, ports) in plan.apps.iter().zip(&bound) {
             start.dapr_ports.insert(ports.dapr.port, planned.app.app_id.clone());
         }
@@ -118,9 +129,16 @@ impl Running {
             print::line(&format!("Validating config and starting app \"{app_id}\""));
             let link = ports.link().filter(|_| settings.links && (planned.has_page() || !pages));
             let dapr_port = ports.dapr.port;
-            print::line(&format!("Starting Dapr with id {app_id}. HTTP Port: {dapr_port}. gRPC Port: 0"));
+            if settings.daprd.is_none() {
+                print::line(&format!("Starting Dapr with id {app_id}. HTTP Port: {dapr_port}. gRPC Port: 0"));
+            }
             apps.push(start.app(planned, ports, &mut guests).await?);
-            print::line(&format!("Started Dapr with app id \"{app_id}\". HTTP Port: {dapr_port}. gRPC Port: 0"));
+            match settings.daprd {
+                None => {
+                    print::line(&format!("Started Dapr with app id \"{app_id}\". HTTP Port: {dapr_port}. gRPC Port: 0"))
+                }
+                Some(_) => print::line(&format!("Started app \"{app_id}\" beside its daprd")),
+            }
             if let Some(link) = link {
                 print::line(&format!("  open {link}"));
             }
@@ -155,7 +173,7 @@ impl Running {
         self.stop_deliveries(deadline).await;
         let good = self.stop_natives(deadline).await;
         let (servers, sidecars): (Vec<_>, Vec<_>) = self.apps.into_iter().map(|app| (app.dapr, app.sidecar)).unzip();
-        cut_off += shut(servers, left(deadline)).await;
+        cut_off += shut(servers.into_iter().flatten().collect(), left(deadline)).await;
         for sidecar in sidecars {
             sidecar.stop(deadline).await;
         }

@@ -11,9 +11,8 @@ spec: {type: state.in-memory, version: v1}
 ---
 apiVersion: dapr.io/v1alpha1
 kind: Component
-metadata: {name: c}
+metadata: {name: notes}
 spec: {type: state.in-memory, version: v1}
-scopes: [shop]
 ---
 apiVersion: dapr.io/v1alpha1
 kind: Component
@@ -24,7 +23,6 @@ apiVersion: dapr.io/v1alpha1
 kind: Component
 metadata: {name: c}
 spec: {type: secretstores.local.file, version: v1, metadata: [{name: secretsFile, value: FOLDER/secrets.json}]}
-scopes: [vault]
 ";
 
 /// `app` is the id that the hostile guest calls itself by.
@@ -58,7 +56,7 @@ apps:
     wasm:
       source: dapr-cases.wasm
       on: [{{ pubsub: pubsub, topic: circle }}]
-      allow: {{ publish: [pubsub/circle], state: [c] }}
+      allow: {{ publish: [pubsub/circle], state: [notes] }}
   - appID: vault
     appDirPath: .
     appPort: {vault}
@@ -146,7 +144,7 @@ fn the_building_blocks_of_one_run() {
     let publish = world.url(4, "/v1.0/publish/pubsub/circle");
     let headers = [("content-type", "text/plain")];
     assert_eq!(common::ask("POST", &publish, &headers, b"again").status, 204);
-    assert!(world.running.wait_for("circle"), "{}", world.running.printed());
+    assert!(world.running.wait_for("they publish to each other in a circle"), "{}", world.running.printed());
     expect(&get(&world.url(0, "/counter/visits")), 200, "6");
 
     let (status, printed) = world.running.interrupt();

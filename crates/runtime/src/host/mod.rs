@@ -1,5 +1,5 @@
 //! Host modules of old guests (inference and pictures, as WasmEdge provides them, both generations side by side), and the
-//! quick way of wasi:http.
+//! quick way of wasi:http; `pillion:dapr` for every component.
 
 pub(crate) mod client;
 mod compute;
