@@ -103,6 +103,7 @@ pub(crate) const GUESTS: &[Guest] = &[
     test("dapr-orders", "guests/dapr-orders", REACTOR),
     test("dapr-shipping", "guests/dapr-shipping", REACTOR),
     test("echo-command", "guests/echo-command", Kind::Command),
+    test("event-recorder", "guests/event-recorder", Kind::Command),
     test("http-call", "guests/http-call", PROXY),
     test("http-cases", "guests/http-cases", REACTOR),
     test("http-dapr", "guests/http-dapr", REACTOR),
@@ -110,6 +111,7 @@ pub(crate) const GUESTS: &[Guest] = &[
     test("http-hello", "guests/http-hello", PROXY),
     test("http-prepared", "guests/http-prepared", PROXY),
     test("http-service", "guests/http-service", PROXY),
+    test("http-subscriber", "guests/http-subscriber", REACTOR),
     test("tf-first", "guests/tf-first", Kind::Bindgen),
     test("tf-second", "guests/tf-second", Kind::Bindgen),
 ];
