@@ -56,6 +56,7 @@ impl App {
         check_triggers(&spec.app_id, &spec.triggers, &names)?;
         spec.guests.iter().try_for_each(|guest| check_limits(&spec.app_id, guest))?;
         let app_id: Arc<str> = spec.app_id.as_str().into();
+        spec.guests.iter().for_each(|guest| say_mapping(&app_id, guest));
         let guests = spec.guests.into_iter().map(|guest| {
             let (sidecar, dapr_http) = (Arc::clone(&sidecar), Arc::clone(&dapr_http));
             let (ports, hosts, places) = (Arc::clone(&ports), Arc::clone(&hosts), guest.limits.outgoing);
@@ -210,6 +211,13 @@ fn check_triggers(app: &str, triggers: &[Trigger], guests: &[&str]) -> Result<()
     match triggers.iter().find(|trigger| !guests.contains(&trigger.guest.as_str())) {
         Some(trigger) => Err(no_guest(app, &trigger.guest).hint("name one of the guests of this app under `on:`")),
         None => Ok(()),
+    }
+}
+
+/// What each import became that another host would have provided.
+fn say_mapping(app: &str, spec: &GuestSpec) {
+    for line in &spec.guest.inspection().mapping {
+        tracing::info!(app, guest = spec.name, "{line}");
     }
 }
 

@@ -1,5 +1,6 @@
 //! What a guest's file says of it, read without compiling.
 
+use crate::host::interfaces;
 use crate::{GuestKind, artefact};
 use pillion_api::{Code, Error};
 use serde::{Deserialize, Serialize};
@@ -61,6 +62,9 @@ pub struct Inspection {
     pub building_blocks: Vec<String>,
     /// Lines of `allow:` that it may need, with names to fill in.
     pub allow: Vec<String>,
+    /// What each import becomes that is no part of WASI's releases.
+    #[serde(default)]
+    pub mapping: Vec<String>,
     /// Bytes of memory that it begins with, over all memories of the main level.
     pub memory: u64,
     /// Bytes of its file.
@@ -132,6 +136,7 @@ pub(crate) fn read(binary: &[u8]) -> Result<Inspection, Error> {
         exports: raw.exports,
         building_blocks: Vec::new(),
         allow: Vec::new(),
+        mapping: Vec::new(),
         memory: raw.memory,
         size: binary.len() as u64,
         digest: blake3::hash(binary).to_hex().to_string(),
@@ -314,10 +319,6 @@ fn needs(inspection: &mut Inspection) {
         ("wasi:http/outgoing-handler", "outgoing HTTP", "hosts: [<host>]"),
         ("wasi:http/client", "invocation", "invoke: [<app-id>]"),
         ("wasi:http/client", "outgoing HTTP", "hosts: [<host>]"),
-        ("wasi:keyvalue/", "state", "state: [<store>]"),
-        ("wasi:messaging/", "pub/sub", "publish: [<pubsub>/<topic>]"),
-        ("wasi:blobstore/", "bindings", "bindings: [<binding>]"),
-        ("wasi:config/", "configuration", "configuration: [<component>]"),
         ("wasmedge_tensorflow", "inference", "models: [<model>]"),
         ("wasmedge_image", "picture decoding", ""),
     ] {
@@ -326,6 +327,15 @@ fn needs(inspection: &mut Inspection) {
             allow.extend((!line.is_empty()).then(|| line.to_owned()));
         }
     }
+    for (block, line) in inspection.imports.iter().filter_map(|import| interfaces::needs(&import.module)) {
+        if !blocks.iter().any(|known| known == block) {
+            blocks.push(block.to_owned());
+            allow.push(line.to_owned());
+        }
+    }
     blocks.dedup();
     (inspection.building_blocks, inspection.allow) = (blocks, allow);
+    if inspection.format == Format::Component {
+        inspection.mapping = interfaces::mapping(&inspection.imports, inspection.is_service());
+    }
 }

@@ -1,5 +1,6 @@
 //! What guests can import: the linkers, and who provides what is missing.
 
+use crate::host::interfaces;
 use crate::instance::Host;
 use crate::{Inspection, host, inspect::Import};
 use std::collections::BTreeMap;
@@ -24,6 +25,7 @@ pub(crate) fn component(engine: &Engine, stock_http: bool) -> wasmtime::Result<c
     if !stock_http {
         host::http::add_to_linker(&mut linker)?;
     }
+    interfaces::add_to_linker(&mut linker, false)?;
     Ok(linker)
 }
 
@@ -33,6 +35,7 @@ pub(crate) fn service(engine: &Engine) -> wasmtime::Result<component::Linker<Hos
     wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
     wasmtime_wasi::p3::add_to_linker(&mut linker)?;
     host::client::add_to_linker(&mut linker)?;
+    interfaces::add_to_linker(&mut linker, true)?;
     Ok(linker)
 }
 
@@ -63,7 +66,7 @@ pub(crate) fn missing_interfaces(inspection: &Inspection) -> Vec<Import> {
             ["wasi:io", "wasi:cli", "wasi:clocks", "wasi:filesystem", "wasi:sockets", "wasi:random", "wasi:http"];
         let of_0_2 = version.starts_with("0.2.") && !(service && package == "wasi:http");
         let of_0_3 = service && version.starts_with("0.3.") && !version.contains('-') && package != "wasi:io";
-        (of_0_2 || of_0_3) && known.contains(&package)
+        ((of_0_2 || of_0_3) && known.contains(&package)) || interfaces::find(&import.module, service).is_some()
     };
     inspection.imports.iter().filter(|import| !provided(import)).cloned().collect()
 }

@@ -69,6 +69,11 @@ impl Outgoing {
         Self { app: Arc::clone(app), sidecar, dapr_http, dapr_ports, hosts, client: OnceLock::new(), places }
     }
 
+    /// The sidecar, narrowed to what the app is allowed.
+    pub(crate) fn sidecar(&self) -> &Arc<dyn Sidecar> {
+        &self.sidecar
+    }
+
     async fn send(&self, call: &Call, mut request: Request<Body>) -> Result<Response<Body>, WasiError> {
         call.count_host_call().map_err(|error| internal(&error))?;
         let destination = destination(request.uri(), &self.dapr_ports);

@@ -1,6 +1,7 @@
 //! Linked code: what a guest's calls are made of, and every reason why code can't be linked.
 
 use crate::cache::Native;
+use crate::host::interfaces;
 use crate::inspect::invalid;
 use crate::instance::Host;
 use crate::kind::bindgen::BindgenPre;
@@ -139,10 +140,12 @@ fn link_component(
     }
     let linked = |error: wasmtime::Error| invalid(format!("can't be linked: {error:#}"));
     if inspection.is_service() {
-        let pre = shared.services()?.linker.instantiate_pre(component).map_err(linked)?;
+        let linker = interfaces::by_shape(&shared.services()?.linker, component, inspection).map_err(linked)?;
+        let pre = linker.instantiate_pre(component).map_err(linked)?;
         return ServicePre::new(pre).map(Program::Service).map_err(linked);
     }
-    let pre = shared.component.instantiate_pre(component).map_err(linked)?;
+    let linker = interfaces::by_shape(&shared.component, component, inspection).map_err(linked)?;
+    let pre = linker.instantiate_pre(component).map_err(linked)?;
     match inspection.kind {
         Some(GuestKind::Http) => ProxyPre::new(pre).map(Program::Http).map_err(linked),
         Some(GuestKind::Command) => CommandPre::new(pre).map(Program::Command).map_err(linked),

@@ -1,9 +1,10 @@
-//! Host modules of old guests (inference and pictures, as WasmEdge provides them, both generations side by side), and the
-//! quick way of wasi:http.
+//! Host modules of old guests (inference and pictures, as WasmEdge provides them, both generations side by side), the
+//! quick way of wasi:http, and what components import that were built for other hosts.
 
 pub(crate) mod client;
 pub(crate) mod http;
 mod image;
+pub(crate) mod interfaces;
 mod memory;
 mod sessions;
 mod tensorflow;

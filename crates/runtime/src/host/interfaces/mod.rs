@@ -1,0 +1,155 @@
+//! Standard and vendors' interfaces over Dapr's building blocks: a component that was built for another host finds here
+//! what it imports. Functions are defined by name, so that one shape can go by several names.
+
+mod asking;
+mod components;
+mod config;
+mod keyvalue;
+mod logging;
+mod secrets;
+mod settings;
+mod table;
+mod variables;
+
+use crate::Inspection;
+use crate::instance::Host;
+use std::borrow::Cow;
+use table::{INTERFACES, Interface};
+use wasmtime::component::{Component, Linker};
+
+/// How the import of a component was recognised.
+pub(crate) enum Found {
+    /// By its name and version, or a version that is compatible by semver.
+    Named(&'static Interface),
+    /// The name is known, the version is not: each shape of the interface can be tried.
+    Unknown(Vec<&'static Interface>),
+}
+
+/// Finds an import of a component for WASI 0.2, or of a handler of 0.3. None where even its name is unknown.
+pub(crate) fn find(import: &str, service: bool) -> Option<Found> {
+    let (path, version) = import.split_once('@').unwrap_or((import, ""));
+    let shapes: Vec<_> = INTERFACES.iter().filter(|known| known.path == path && (service || !known.is_async)).collect();
+    let named = |known: &&&Interface| known.versions.iter().any(|known| is_compatible(known, version));
+    match shapes.iter().find(named) {
+        Some(interface) => Some(Found::Named(interface)),
+        None if shapes.is_empty() => None,
+        None => Some(Found::Unknown(shapes)),
+    }
+}
+
+/// As the linker sees it: 2.0.0 stands for 2.x, 0.2.0 for 0.2.x, and what is before a release for itself alone.
+fn is_compatible(known: &str, asked: &str) -> bool {
+    known == asked || track(known).is_some_and(|of_known| track(asked) == Some(of_known))
+}
+
+fn track(version: &str) -> Option<&str> {
+    if version.contains(['-', '+']) || version.split('.').count() != 3 {
+        return None;
+    }
+    match version.split_once('.')? {
+        ("0", rest) => version.get(..2 + rest.find('.')?),
+        (major, _) => Some(major),
+    }
+}
+
+/// Defines all of them by all their names.
+pub(crate) fn add_to_linker(linker: &mut Linker<Host>, service: bool) -> wasmtime::Result<()> {
+    for interface in INTERFACES.iter().filter(|interface| service || !interface.is_async) {
+        for version in interface.versions {
+            (interface.define)(&mut linker.instance(&name(interface.path, version))?)?;
+        }
+    }
+    Ok(())
+}
+
+fn name(path: &str, version: &str) -> String {
+    if version.is_empty() { path.to_owned() } else { format!("{path}@{version}") }
+}
+
+/// The linker with what a component imports in a version that is not known, if it has one of the shapes that are.
+pub(crate) fn by_shape<'a>(
+    linker: &'a Linker<Host>,
+    component: &Component,
+    inspection: &Inspection,
+) -> wasmtime::Result<Cow<'a, Linker<Host>>> {
+    let service = inspection.is_service();
+    let mut linker = Cow::Borrowed(linker);
+    let unknown = inspection.imports.iter().filter_map(|import| match find(&import.module, service)? {
+        Found::Unknown(shapes) => Some((&import.module, shapes)),
+        Found::Named(_) => None,
+    });
+    for (name, shapes) in unknown {
+        for shape in shapes {
+            let mut with = Linker::clone(&linker);
+            (shape.define)(&mut with.instance(name)?)?;
+            let complaint = with.instantiate_pre(component).err().map(|error| format!("{error:#}"));
+            // Another import may be what is missing still.
+            if complaint.is_none_or(|complaint| !complaint.contains(&format!("`{name}`"))) {
+                linker = Cow::Owned(with);
+                break;
+            }
+        }
+    }
+    Ok(linker)
+}
+
+/// What each import becomes, one line each: for `inspect`, and for the log at the start.
+pub(crate) fn mapping(imports: &[crate::Import], service: bool) -> Vec<String> {
+    let lines = imports.iter().filter_map(|import| {
+        let line = match find(&import.module, service)? {
+            Found::Named(interface) => format!("{} → {}", import.module, interface.becomes),
+            Found::Unknown(shapes) => {
+                let shape = shapes.first()?;
+                format!("{} → {}, if its shape is that of {}", import.module, shape.becomes, known_versions(&shapes))
+            }
+        };
+        Some(line)
+    });
+    lines.collect()
+}
+
+/// The versions that there are of an interface.
+pub(crate) fn known_versions(shapes: &[&Interface]) -> String {
+    shapes.iter().flat_map(|shape| shape.versions).map(|version| format!("`{version}`")).collect::<Vec<_>>().join(", ")
+}
+
+/// The building blocks behind a component's imports, and the lines of `allow:`.
+pub(crate) fn needs(import: &str) -> Option<(&'static str, &'static str)> {
+    let path = import.split_once('@').map_or(import, |(path, _)| path);
+    INTERFACES.iter().find(|known| known.path == path).map(|known| known.needs).filter(|(block, _)| !block.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_match_as_the_linker_matches_them() {
+        for (known, asked, compatible) in [
+            ("2.0.0", "2.0.0", true),
+            ("2.0.0", "2.1.3", true),
+            ("2.0.0", "3.0.0", false),
+            ("0.2.0", "0.2.7", true),
+            ("0.2.0", "0.3.0", false),
+            ("0.2.0-draft", "0.2.0-draft", true),
+            ("0.2.0-draft", "0.2.0", false),
+            ("0.2.0-draft", "0.2.0-draft2", false),
+            ("", "", true),
+            ("", "0.1.0", false),
+        ] {
+            assert_eq!(is_compatible(known, asked), compatible, "{known} {asked}");
+        }
+    }
+
+    #[test]
+    fn no_name_has_two_shapes() {
+        let mut names: Vec<String> = INTERFACES
+            .iter()
+            .flat_map(|known| known.versions.iter().map(|version| name(known.path, version)))
+            .collect();
+        names.sort();
+        let count = names.len();
+        names.dedup();
+        assert_eq!(names.len(), count);
+    }
+}
