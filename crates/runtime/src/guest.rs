@@ -16,6 +16,8 @@ pub enum GuestKind {
     Http,
     /// A function of bytes.
     Bindgen,
+    /// A handler of messages.
+    Messages,
 }
 
 impl fmt::Display for GuestKind {
@@ -24,6 +26,7 @@ impl fmt::Display for GuestKind {
             Self::Command => "command",
             Self::Http => "http",
             Self::Bindgen => "bindgen",
+            Self::Messages => "messages",
         })
     }
 }

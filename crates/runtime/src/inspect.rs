@@ -282,6 +282,8 @@ fn component_kind(inspection: &Inspection) -> Result<GuestKind, String> {
         Ok(GuestKind::Http)
     } else if exports("wasi:cli/run@0.2") {
         Ok(GuestKind::Command)
+    } else if crate::kind::messages::is_handler(inspection) {
+        Ok(GuestKind::Messages)
     } else if exports("wasi:http/handler@0.3") {
         Err("is built for a release candidate of WASI 0.3; build it for 0.3.0 or later".into())
     } else if exports("wasi:cli/run@0.3") {
@@ -289,8 +291,8 @@ fn component_kind(inspection: &Inspection) -> Result<GuestKind, String> {
     } else if exports("pillion:dapr/") {
         Err("exports the world `pillion:dapr/service`, which is not supported yet".into())
     } else {
-        Err("is a component that exports none of `wasi:http/incoming-handler@0.2` and `wasi:http/handler@0.3` (http guests) and \
-             `wasi:cli/run@0.2` (a command)"
+        Err("is a component that exports none of `wasi:http/incoming-handler@0.2` and `wasi:http/handler@0.3` (http guests), \
+             `wasi:cli/run@0.2` (a command) and the handlers of `wasi:messaging@0.2.0-draft` and `wasmcloud:messaging@0.2.0`"
             .into())
     }
 }
@@ -320,6 +322,7 @@ fn needs(inspection: &mut Inspection) {
         ("wasi:http/client", "invocation", "invoke: [<app-id>]"),
         ("wasi:http/client", "outgoing HTTP", "hosts: [<host>]"),
         ("wasmedge_tensorflow", "inference", "models: [<model>]"),
+        ("wasi_ephemeral_nn", "inference", "models: [<model>]"),
         ("wasmedge_image", "picture decoding", ""),
     ] {
         if inspection.imports.iter().any(|import| import.module.starts_with(module)) {

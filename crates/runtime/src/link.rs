@@ -89,15 +89,17 @@ fn advice(module: &str) -> String {
     let known = [
         ("wasi_unstable", "is the WASI of 2019: build with a current toolchain for wasm32-wasip1"),
         ("wasi_snapshot_preview1", "has no such function: build with a released WASI toolchain"),
+        ("wasi_ephemeral_nn", "has no such function here: tokens of language models and training are not supported"),
+        ("wasi:tls", "is not supported: ask an `https://` address by wasi:http, or a Dapr component"),
         (
-            "wasi_ephemeral_nn",
-            "is inference by wasi-nn, which is not supported yet: use the `wasmedge_tensorflowlite` interface",
+            "wasi:sockets",
+            "is denied, and this version is not known: reach hosts by wasi:http, named under `allow.hosts`",
         ),
-        ("wasi:nn", "is inference by wasi-nn, which is not supported yet"),
-        ("wasi:keyvalue", "is not supported yet: reach state by HTTP through the sidecar"),
-        ("wasi:messaging", "is not supported yet: publish by HTTP through the sidecar"),
         ("wasi:http", "is not of the version of the handler itself: build all of it for one, 0.2 or 0.3"),
-        ("wasi:", "is not supported in this version: build for WASI 0.2 without it"),
+        (
+            "wasi:",
+            "is of a version that is not known here: build for WASI 0.2, or for the drafts that `docs/guide/interfaces.md` lists",
+        ),
         ("wasi", "is not supported: threads and sockets of preview 1 are extensions of one engine"),
         ("wasmedge_", "has no such function in either generation of the interface"),
         (
@@ -109,8 +111,18 @@ fn advice(module: &str) -> String {
         ("go", "is provided by Go's wasm_exec.js: build with GOOS=wasip1"),
         ("gojs", "is provided by Go's wasm_exec.js: build with GOOS=wasip1"),
         ("env", "is a symbol that the linker left open: link the library that defines it, or build for wasm32-wasip1"),
-        ("spin", "is provided by Spin: build for wasi:http instead"),
-        ("fermyon:spin", "is provided by Spin: build for wasi:http instead"),
+        ("fermyon:spin/sqlite", "is provided by Spin: keep the rows as state, by `fermyon:spin/key-value`"),
+        ("fermyon:spin/llm", "is provided by Spin: ask a language model through the sidecar's conversation API"),
+        ("fermyon:spin/redis", "is provided by Spin: use `fermyon:spin/key-value` over a component `state.redis`"),
+        (
+            "fermyon:spin",
+            "is provided by Spin: of its interfaces, key-value and variables are here; ask other services by wasi:http",
+        ),
+        ("spin:", "is provided by Spin, for guests of WASI 0.3: of its interfaces, key-value and variables are here"),
+        ("wasmcloud:secrets", "is provided by wasmCloud: build for 0.1.0-draft, or for 2.1 with a handler of WASI 0.3"),
+        ("wasmcloud:messaging", "is provided by wasmCloud: build for `wasmcloud:messaging@0.2.0`"),
+        ("wasmcloud:keyvalue", "is provided by wasmCloud: build for `wasi:keyvalue@0.2.0-draft`"),
+        ("wasmcloud:", "is provided by wasmCloud, and has no building block behind it here: remove it"),
     ];
     let found = known.iter().find(|(prefix, _)| module.starts_with(prefix));
     let what = found.map_or(

@@ -5,6 +5,7 @@ use crate::host::interfaces;
 use crate::inspect::invalid;
 use crate::instance::Host;
 use crate::kind::bindgen::BindgenPre;
+use crate::kind::messages::MessagesPre;
 use crate::runtime::Shared;
 use crate::{GuestKind, Inspection, link};
 use pillion_api::{Error, diagnostic::nearest};
@@ -25,6 +26,8 @@ pub(crate) enum Program {
     /// A handler of WASI 0.3.
     Service(ServicePre<Host>),
     Bindgen(BindgenPre),
+    /// A handler of messages.
+    Messages(MessagesPre),
 }
 
 impl Program {
@@ -49,6 +52,7 @@ impl Program {
             Self::Core(_) | Self::Command(_) => GuestKind::Command,
             Self::Http(_) | Self::Service(_) => GuestKind::Http,
             Self::Bindgen(_) => GuestKind::Bindgen,
+            Self::Messages(_) => GuestKind::Messages,
         }
     }
 }
@@ -149,6 +153,7 @@ fn link_component(
     match inspection.kind {
         Some(GuestKind::Http) => ProxyPre::new(pre).map(Program::Http).map_err(linked),
         Some(GuestKind::Command) => CommandPre::new(pre).map(Program::Command).map_err(linked),
+        Some(GuestKind::Messages) => MessagesPre::new(pre, component, inspection).map(Program::Messages),
         _ => Err(invalid(inspection.problem.as_deref().unwrap_or("is of no known kind"))),
     }
 }

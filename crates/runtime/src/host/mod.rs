@@ -8,6 +8,7 @@ pub(crate) mod interfaces;
 mod memory;
 mod sessions;
 mod tensorflow;
+mod wasi_nn;
 
 pub(crate) use sessions::Sessions;
 
@@ -22,7 +23,8 @@ use wasmtime::Linker;
 /// Defines every host module.
 pub(crate) fn add_to_linker(linker: &mut Linker<Host>) -> wasmtime::Result<()> {
     tensorflow::add_to_linker(linker)?;
-    image::add_to_linker(linker)
+    image::add_to_linker(linker)?;
+    wasi_nn::add_to_linker(linker)
 }
 
 /// Runs work of the processor off the guest's thread, as many at a time as there are cores. The work is told to stop at

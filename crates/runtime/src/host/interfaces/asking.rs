@@ -80,7 +80,7 @@ pub(super) fn told<T, E: From<Error>>(call: &Call, result: Result<T, Error>) -> 
 }
 
 /// Logs a refusal: many an interface has no words for what would help.
-pub(super) fn note(call: &Call, error: &Error) {
+pub(crate) fn note(call: &Call, error: &Error) {
     let (app, guest, request_id) = call.names();
     let (text, hint) = (error.message(), error.help());
     if !call.hosted.log_rate().allows((text.len() + hint.map_or(0, str::len)) as u64) {

@@ -6,16 +6,27 @@ mod components;
 mod config;
 mod keyvalue;
 mod logging;
+mod messaging;
+mod nn;
 mod secrets;
 mod settings;
 mod table;
+#[cfg(test)]
+mod tests;
 mod variables;
+
+pub(super) use asking::note;
 
 use crate::Inspection;
 use crate::instance::Host;
 use std::borrow::Cow;
 use table::{INTERFACES, Interface};
 use wasmtime::component::{Component, Linker};
+
+/// What handlers of messages are called with.
+pub(crate) mod messages {
+    pub(crate) use super::messaging::{BrokerMessage, Failure, Message};
+}
 
 /// How the import of a component was recognised.
 pub(crate) enum Found {
@@ -117,39 +128,4 @@ pub(crate) fn known_versions(shapes: &[&Interface]) -> String {
 pub(crate) fn needs(import: &str) -> Option<(&'static str, &'static str)> {
     let path = import.split_once('@').map_or(import, |(path, _)| path);
     INTERFACES.iter().find(|known| known.path == path).map(|known| known.needs).filter(|(block, _)| !block.is_empty())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn versions_match_as_the_linker_matches_them() {
-        for (known, asked, compatible) in [
-            ("2.0.0", "2.0.0", true),
-            ("2.0.0", "2.1.3", true),
-            ("2.0.0", "3.0.0", false),
-            ("0.2.0", "0.2.7", true),
-            ("0.2.0", "0.3.0", false),
-            ("0.2.0-draft", "0.2.0-draft", true),
-            ("0.2.0-draft", "0.2.0", false),
-            ("0.2.0-draft", "0.2.0-draft2", false),
-            ("", "", true),
-            ("", "0.1.0", false),
-        ] {
-            assert_eq!(is_compatible(known, asked), compatible, "{known} {asked}");
-        }
-    }
-
-    #[test]
-    fn no_name_has_two_shapes() {
-        let mut names: Vec<String> = INTERFACES
-            .iter()
-            .flat_map(|known| known.versions.iter().map(|version| name(known.path, version)))
-            .collect();
-        names.sort();
-        let count = names.len();
-        names.dedup();
-        assert_eq!(names.len(), count);
-    }
 }

@@ -1,6 +1,6 @@
 //! The table of interfaces: who may import what by which names, and what it becomes here.
 
-use super::{config, keyvalue, logging, secrets, variables};
+use super::{config, keyvalue, logging, messaging, nn, secrets, variables};
 use crate::instance::Host;
 use wasmtime::component::LinkerInstance;
 
@@ -22,12 +22,19 @@ pub(crate) struct Interface {
 const STATE: (&str, &str) = ("state", "state: [<store>]");
 const CONFIGURATION: (&str, &str) = ("configuration", "configuration: [<component>]");
 const SECRETS: (&str, &str) = ("secrets", "secrets: [<store>]");
+const PUBLISH: (&str, &str) = ("pub/sub", "publish: [<pubsub>/<topic>]");
+const INFERENCE: (&str, &str) = ("inference", "models: [<model>]");
 const NOTHING: (&str, &str) = ("", "");
 
 const OPENED: &str = "state components, by the name that the guest opens";
 const OF_BUCKET: &str = "state components, those that the guest has opened";
 const SETTINGS: &str = "configuration components, then the app's environment";
 const VARIABLES: &str = "configuration components, then secret stores, then the app's environment";
+const CONNECTED: &str = "pub/sub components, by the name that the guest connects to";
+const PUBLISHED: &str = "pub/sub: what is sent is published";
+const REFUSED: &str = "nothing: pub/sub has no replies, and every request is refused";
+const OF_SUBJECT: &str = "pub/sub: a subject is a topic of the only component, or `component/topic`";
+const NN: &str = "0.2.0-rc-2024-10-28";
 const HANDLES: &str = "secret stores of the app";
 
 const fn sync(
@@ -71,5 +78,14 @@ pub(crate) const INTERFACES: &[Interface] = &[
         ..sync("wasmcloud:secrets/reveal", &["2.1.0"], HANDLES, SECRETS, secrets::reveal_async)
     },
     sync("wasmcloud:secrets/reveal", &["0.1.0-draft"], HANDLES, SECRETS, secrets::reveal),
+    sync("wasi:messaging/types", &["0.2.0-draft"], CONNECTED, PUBLISH, messaging::types),
+    sync("wasi:messaging/producer", &["0.2.0-draft"], PUBLISHED, PUBLISH, messaging::producer),
+    sync("wasi:messaging/request-reply", &["0.2.0-draft"], REFUSED, PUBLISH, messaging::request_reply),
+    sync("wasmcloud:messaging/types", &["0.2.0"], "records alone", NOTHING, messaging::broker_types),
+    sync("wasmcloud:messaging/consumer", &["0.2.0"], OF_SUBJECT, PUBLISH, messaging::consumer),
+    sync("wasi:nn/tensor", &[NN], "tensors of a call", INFERENCE, nn::tensor),
+    sync("wasi:nn/graph", &[NN], "models of the app, by name or by their bytes", INFERENCE, nn::graph),
+    sync("wasi:nn/inference", &[NN], "inference in this process", INFERENCE, nn::inference),
+    sync("wasi:nn/errors", &[NN], "failures of inference", INFERENCE, nn::errors),
     sync("wasi:logging/logging", &["0.1.0-draft", ""], "the guest's log, with its levels", NOTHING, logging::define),
 ];
