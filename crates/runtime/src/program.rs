@@ -144,11 +144,11 @@ fn link_component(
     }
     let linked = |error: wasmtime::Error| invalid(format!("can't be linked: {error:#}"));
     if inspection.is_service() {
-        let linker = interfaces::by_shape(&shared.services()?.linker, component, inspection).map_err(linked)?;
+        let linker = interfaces::by_shape(&shared.services()?.linker, component, inspection)?;
         let pre = linker.instantiate_pre(component).map_err(linked)?;
         return ServicePre::new(pre).map(Program::Service).map_err(linked);
     }
-    let linker = interfaces::by_shape(&shared.component, component, inspection).map_err(linked)?;
+    let linker = interfaces::by_shape(&shared.component, component, inspection)?;
     let pre = linker.instantiate_pre(component).map_err(linked)?;
     match inspection.kind {
         Some(GuestKind::Http) => ProxyPre::new(pre).map(Program::Http).map_err(linked),

@@ -22,6 +22,7 @@ fn allowed() -> Allow {
         state: list(&["one", "two"]),
         configuration: list(&["settings"]),
         secrets: list(&["vault"]),
+        publish: list(&["bus/open"]),
         ..Allow::default()
     }
 }
@@ -271,6 +272,128 @@ async fn a_variable_is_configured_or_secret_or_of_the_environment() {
 }
 
 #[tokio::test]
+async fn what_is_sent_is_published() {
+    let cases = Cases::new(sidecar(allowed()));
+    let no_reply =
+        "\"Dapr's pub/sub has no replies: call the other app by service invocation, `http://<app-id>.dapr/`\"";
+    let denied = "app `app` may not use `bus/closed`: `allow.publish` doesn't name it";
+    let table = [
+        ("message send bus open text", "()".to_owned()),
+        ("message send default open {} application/json", "()".to_owned()),
+        ("message publish open by-subject", "()".to_owned()),
+        ("message publish bus/open by-both", "()".to_owned()),
+        ("message send none open text", "Error::Connection(\"there is no pub/sub component `none`\")".to_owned()),
+        ("message send bus closed text", format!("Error::PermissionDenied({denied:?})")),
+        ("message publish closed text", format!("{denied:?}")),
+        ("message request open text", no_reply.to_owned()),
+    ];
+    cases.check(&table.iter().map(|(line, expected)| (*line, expected.as_str())).collect::<Vec<_>>()).await;
+    let published = cases.sidecar.published.lock().expect("no panic");
+    let seen: Vec<_> = published
+        .iter()
+        .map(|(pubsub, topic, event)| {
+            let ttl = event.metadata.get("ttlInSeconds").map(String::as_str);
+            assert!(event.traceparent.is_some() && !event.metadata.contains_key("dropped"));
+            (pubsub.as_str(), topic.as_str(), &event.data[..], event.content_type.as_deref(), ttl)
+        })
+        .collect();
+    let expected = [
+        ("bus", "open", &b"text"[..], Some("text/plain"), Some("9")),
+        ("bus", "open", b"{}", Some("application/json"), Some("9")),
+        ("bus", "open", b"by-subject", Some("text/plain"), None),
+        ("bus", "open", b"by-both", Some("text/plain"), None),
+    ];
+    assert_eq!(seen, expected);
+}
+
+#[tokio::test]
+async fn a_secret_is_revealed_to_whom_it_is_allowed() {
+    let cases = Cases::new(sidecar(allowed()));
+    cases.check(&[("secret get token", "s3cret"), ("secret get none", "SecretsError::NotFound")]).await;
+    let denied = Cases::new(sidecar(Allow::default()));
+    let why = "SecretsError::Upstream(\"app `app` may not use `vault/token`: `allow.secrets` doesn't name it\")";
+    denied.check(&[("secret get token", why)]).await;
+}
+
+#[tokio::test]
+async fn a_component_infers_by_a_models_name() {
+    let runtime = runtime();
+    let fixtures = std::path::PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../nn/tests/fixtures");
+    let model = std::fs::read(fixtures.join("relu_f32.tflite")).expect("a model");
+    let model = runtime.models().load(&model).expect("a model");
+    let shape: Vec<String> = model.inputs()[0].shape.iter().map(ToString::to_string).collect();
+    let count: usize = model.inputs()[0].shape.iter().product();
+    let numbers = |number: &str| vec![number; count].join(",");
+    let guest = runtime.load("cases", built("wasi-cases"), None).expect("a guest");
+    let models = BTreeMap::from([("relu".to_owned(), model)]);
+    let spec = AppSpec { guests: vec![GuestSpec { models, ..GuestSpec::new("cases", guest) }], ..spec() };
+    let sidecar = Arc::new(sidecar(allowed()));
+    let app = runtime.app(spec, sidecar.clone(), no_dapr()).expect("an app");
+    let cases = Cases { _runtime: runtime, app, sidecar };
+    let dims = shape.join(",");
+    let (up, down) =
+        (format!("nn run relu {dims} {}", numbers("2.5")), format!("nn run relu {dims} {}", numbers("-1")));
+    let shown = shape.join(", ");
+    let table = [
+        (up, format!("[{shown}] TensorType::Fp32 {}", numbers("2.5"))),
+        (down, format!("[{shown}] TensorType::Fp32 {}", numbers("0"))),
+        (
+            "nn run none 1 1".to_owned(),
+            "ErrorCode::NotFound: asked for the model `none`; `models:` of the app declares `relu`".to_owned(),
+        ),
+        (
+            "nn load onnx".to_owned(),
+            "ErrorCode::InvalidEncoding: only models of TensorFlow Lite can be loaded".to_owned(),
+        ),
+    ];
+    cases.check(&table.iter().map(|(line, expected)| (line.as_str(), expected.as_str())).collect::<Vec<_>>()).await;
+    let wrong = cases.run("nn run relu 1,1 1\nnn load auto").await.expect("an answer");
+    let lines: Vec<&str> = wrong.lines().collect();
+    assert!(lines[0].starts_with("ErrorCode::InvalidArgument: input `0` takes "), "{wrong}");
+    assert!(lines[1].starts_with("ErrorCode::InvalidEncoding: the model can't be used: not a model"), "{wrong}");
+}
+
+/// The guest with another version in its imports, of the same length.
+fn renamed(from: &str, to: &str) -> Vec<u8> {
+    assert_eq!(from.len(), to.len());
+    let mut bytes = built("wasi-cases");
+    let mut found = 0;
+    for at in 0..bytes.len() - from.len() {
+        if bytes[at..].starts_with(from.as_bytes()) {
+            bytes[at..at + to.len()].copy_from_slice(to.as_bytes());
+            found += 1;
+        }
+    }
+    assert!(found > 0, "{from}");
+    bytes
+}
+
+#[tokio::test]
+async fn an_unknown_version_links_by_its_shape_or_not_at_all() {
+    let runtime = runtime();
+    for (from, to) in [
+        ("wasi:config/store@0.2.0-rc.1", "wasi:config/store@0.2.0-rc.9"),
+        ("wasi:keyvalue/atomics@0.2.0-draft2", "wasi:keyvalue/atomics@0.2.0-draft9"),
+        ("wasi:keyvalue/batch@0.2.0-draft2", "wasi:keyvalue/batch@0.2.0-draft7"),
+        ("fermyon:spin/variables@2.0.0", "fermyon:spin/variables@2.1.0"),
+        ("wasi:logging/logging@0.1.0-draft", "wasi:logging/logging@0.1.0-draf7"),
+    ] {
+        runtime.load("renamed", renamed(from, to), None).unwrap_or_else(|error| panic!("{to}: {error:?}"));
+    }
+    // Known by its name, but of another shape: the function is another one.
+    let wrong = r#"(component
+        (import "wasi:config/store@9.0.0" (instance (export "get" (func (param "key" u32) (result string)))))
+        (core module $m (func (export "run") (result i32) i32.const 0))
+        (core instance $i (instantiate $m))
+        (func $run (result (result)) (canon lift (core func $i "run")))
+        (instance $exported (export "run" (func $run)))
+        (export "wasi:cli/run@0.2.0" (instance $exported)))"#;
+    let error = common::refused(&runtime, wrong);
+    assert!(error.message().contains("`wasi:config/store@9.0.0`"), "{error:?}");
+    assert!(error.help().is_some_and(|hint| hint.contains("`0.2.0-rc.1`")), "{error:?}");
+}
+
+#[tokio::test]
 async fn hostile_sizes_end_the_guest_or_are_refused() {
     let limits = Limits { host_buffers: 100_000, hostcall_fuel: 1 << 20, response: 1000, ..Limits::default() };
     let cases = Cases::with(sidecar(allowed()), limits);
@@ -307,6 +430,8 @@ async fn the_mapping_is_told() {
     let inspection = guest.inspection();
     let line = "wasi:keyvalue/store@0.2.0-draft → state components, by the name that the guest opens";
     assert!(inspection.mapping.iter().any(|mapped| mapped == line), "{:#?}", inspection.mapping);
-    assert_eq!(inspection.building_blocks, ["state", "configuration"]);
-    assert_eq!(inspection.allow, ["state: [<store>]", "configuration: [<component>]"]);
+    for block in ["state", "configuration", "pub/sub", "inference", "secrets"] {
+        assert_eq!(inspection.building_blocks.iter().filter(|known| *known == block).count(), 1, "{block}");
+    }
+    assert!(inspection.allow.iter().any(|line| line == "publish: [<pubsub>/<topic>]"), "{:?}", inspection.allow);
 }

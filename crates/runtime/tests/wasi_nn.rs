@@ -60,7 +60,8 @@ fn program(model: &Model, input: &[u8], file: &[u8], body: &str) -> String {
         (func (export "_start") {body}
           (i32.store (i32.const 0x20) (i32.const 0x7000)) (i32.store (i32.const 0x24) (global.get $n))
           (i32.store (i32.const 0x28) (i32.const 0x8000)) (i32.store (i32.const 0x2c) (i32.load (i32.const 8)))
-          (drop (call $w (i32.const 1) (i32.const 0x20) (i32.const 2) (i32.const 0x30)))))"#,
+          (drop (call $w (i32.const 1) (i32.const 0x20) (i32.const 1) (i32.const 0x30)))
+          (drop (call $w (i32.const 1) (i32.const 0x28) (i32.const 1) (i32.const 0x30)))))"#,
         tensor = escaped(&tensor),
         parts = escaped(&parts),
         halves = escaped(&halves),
@@ -204,7 +205,7 @@ async fn no_pointer_is_believed_and_limits_end_the_guest() {
     }
     let few = nn.app(
         "(call $open) (call $run) (call $open) (call $run)",
-        Limits { host_buffers: 400, resources: 1, ..Limits::default() },
+        Limits { resources: 1, ..Limits::default() },
     );
     assert_eq!(
         post(&few, "").await.expect_err("too many graphs").reached().map(|limit| &*limit.key),

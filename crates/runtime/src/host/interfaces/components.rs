@@ -23,7 +23,6 @@ pub(super) const CONFIGURATION: Block =
     Block { prefix: "configuration.", called: "configuration store", absent: Code::ConfigurationStoreNotFound };
 pub(super) const SECRETS: Block =
     Block { prefix: "secretstores.", called: "secret store", absent: Code::SecretStoreNotFound };
-pub(super) const BINDINGS: Block = Block { prefix: "bindings.", called: "binding", absent: Code::InvokeOutputBinding };
 
 /// The names of the app's components of a building block.
 pub(super) async fn of(asking: &Asking, block: Block) -> Result<Vec<String>, Error> {

@@ -9,6 +9,7 @@ use wasmtime::component::{ComponentType, Lift, LinkerInstance};
 #[derive(Clone, Copy, ComponentType, Lift)]
 #[component(enum)]
 #[repr(u8)]
+#[allow(dead_code)] // Guests make them.
 enum Level {
     #[component(name = "trace")]
     Trace,

@@ -18,7 +18,10 @@ mod variables;
 pub(super) use asking::note;
 
 use crate::Inspection;
+use crate::inspect::invalid;
 use crate::instance::Host;
+use asking::shown;
+use pillion_api::Error;
 use std::borrow::Cow;
 use table::{INTERFACES, Interface};
 use wasmtime::component::{Component, Linker};
@@ -78,30 +81,36 @@ fn name(path: &str, version: &str) -> String {
 }
 
 /// The linker with what a component imports in a version that is not known, if it has one of the shapes that are.
+///
+/// # Errors
+/// [`pillion_api::Code::GuestInvalid`] that names the versions that there are.
 pub(crate) fn by_shape<'a>(
     linker: &'a Linker<Host>,
     component: &Component,
     inspection: &Inspection,
-) -> wasmtime::Result<Cow<'a, Linker<Host>>> {
-    let service = inspection.is_service();
+) -> Result<Cow<'a, Linker<Host>>, Error> {
     let mut linker = Cow::Borrowed(linker);
-    let unknown = inspection.imports.iter().filter_map(|import| match find(&import.module, service)? {
-        Found::Unknown(shapes) => Some((&import.module, shapes)),
-        Found::Named(_) => None,
-    });
-    for (name, shapes) in unknown {
-        for shape in shapes {
-            let mut with = Linker::clone(&linker);
-            (shape.define)(&mut with.instance(name)?)?;
-            let complaint = with.instantiate_pre(component).err().map(|error| format!("{error:#}"));
-            // Another import may be what is missing still.
-            if complaint.is_none_or(|complaint| !complaint.contains(&format!("`{name}`"))) {
-                linker = Cow::Owned(with);
-                break;
-            }
+    for import in &inspection.imports {
+        if let Some(Found::Unknown(shapes)) = find(&import.module, inspection.is_service()) {
+            let with = shapes.iter().find_map(|shape| fitting(&linker, component, &import.module, shape));
+            linker = Cow::Owned(with.ok_or_else(|| no_shape(&import.module, &shapes))?);
         }
     }
     Ok(linker)
+}
+
+/// The linker with the interface by that name, if the component's import is of its shape.
+fn fitting(linker: &Linker<Host>, component: &Component, name: &str, shape: &Interface) -> Option<Linker<Host>> {
+    let mut with = Linker::clone(linker);
+    with.instance(name).and_then(|mut instance| (shape.define)(&mut instance)).ok()?;
+    let complaint = with.instantiate_pre(component).err().map(|error| format!("{error:#}"));
+    // Another import may be what is missing still.
+    complaint.is_none_or(|complaint| !complaint.contains(&format!("`{name}`"))).then_some(with)
+}
+
+fn no_shape(name: &str, shapes: &[&Interface]) -> Error {
+    invalid(format!("imports `{}`, which has none of the shapes that are known here", shown(name)))
+        .hint(format!("build it for one of the versions {}", known_versions(shapes)))
 }
 
 /// What each import becomes, one line each: for `inspect`, and for the log at the start.
