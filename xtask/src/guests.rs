@@ -19,8 +19,16 @@ use toolchain::Toolchain;
 pub(crate) fn run(arguments: &[&str]) -> Result<()> {
     match arguments {
         ["--check"] => check::check(),
+        ["--bindings"] => bindings(),
         names => build(&selected(names)?),
     }
+}
+
+/// Writes the generated part of the SDK anew, after a change of `wit/dapr`.
+fn bindings() -> Result<()> {
+    let mut command = Command::new(run::cargo());
+    command.args(["run", "--quiet", "--locked", "--package", "bindings", "--", "../wit/dapr", "sdk-rust/src/bindings"]);
+    run::check(command.current_dir(guests_dir()).env("CARGO_TARGET_DIR", target_dir()))
 }
 
 fn selected(names: &[&str]) -> Result<Vec<&'static Guest>> {

@@ -33,3 +33,14 @@ pub struct Event {
     /// Component-specific extras; headers over HTTP.
     pub metadata: Metadata,
 }
+
+/// What an app said to the event of an input binding.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Reply {
+    /// Goes back to the component, and to the bindings of `to`.
+    pub data: Bytes,
+    /// Output bindings that get `data` with the operation `create`. An app over HTTP can name none.
+    pub to: Vec<String>,
+    /// Whether those bindings are asked at the same time.
+    pub parallel: bool,
+}

@@ -1,11 +1,16 @@
 //! What Dapr may ask of an app.
 
 use crate::{
-    Body, Result,
-    pubsub::{Delivery, Subscription, TopicStatus},
+    Body, Code, Error, Result, bindings, configuration, jobs,
+    pubsub::{BulkDelivery, Delivery, Subscription, TopicStatus},
 };
 use async_trait::async_trait;
 use http::{Request, Response};
+
+/// What an app answers that has nothing to take such an event.
+fn unhandled<T>(event: &str, name: &str) -> Result<T> {
+    Err(Error::new(Code::RouteNotFound, format!("the app takes no {event} `{name}`")))
+}
 
 /// Calls from a sidecar to its app: a guest in process, or a native app on a port.
 #[async_trait]
@@ -19,4 +24,36 @@ pub trait AppChannel: Send + Sync {
 
     /// Hands a message to the app. An `Err` asks for another delivery, like [`TopicStatus::Retry`].
     async fn deliver(&self, delivery: Delivery) -> Result<TopicStatus>;
+
+    /// Hands several messages to the app; answers each in its place. An `Err` asks for another delivery of all of them.
+    async fn deliver_bulk(&self, delivery: BulkDelivery) -> Result<Vec<TopicStatus>> {
+        let mut statuses = Vec::with_capacity(delivery.entries.len());
+        for entry in delivery.entries {
+            statuses.push(self.deliver(entry.delivery).await.unwrap_or(TopicStatus::Retry));
+        }
+        Ok(statuses)
+    }
+
+    /// The input bindings whose events the app wants: what it answers to `ListInputBindings`, and where a probe
+    /// (`OPTIONS /<binding>`) succeeds. An app that only a probe can ask answers none.
+    async fn input_bindings(&self) -> Result<Vec<String>> {
+        Ok(Vec::new())
+    }
+
+    /// Hands the event of an input binding to the app. Over HTTP it is `POST /<binding>`. Any `Err` is for the binding to
+    /// deal with; [`Code::RouteNotFound`] says that the app wants no events of it.
+    async fn binding_event(&self, event: bindings::Event) -> Result<bindings::Reply> {
+        unhandled("event of the binding", &event.binding)
+    }
+
+    /// Hands a job that is due to the app. Over HTTP it is `POST /job/<name>`. Any `Err` is a failed try, for the job's
+    /// failure policy.
+    async fn job_event(&self, event: jobs::Event) -> Result<()> {
+        unhandled("job", &event.name)
+    }
+
+    /// Hands changed configuration values to the app. Over HTTP it is `POST /configuration/<store>/<key>`, once a key.
+    async fn configuration_update(&self, update: configuration::Update) -> Result<()> {
+        unhandled("update of the configuration store", &update.store)
+    }
 }

@@ -245,6 +245,8 @@ codes! {
     RequestTimeout = "PILLION_REQUEST_TIMEOUT", 408, DeadlineExceeded, Caller;
     /// The bytes sent are not what the guest works on (a damaged picture, say).
     UnprocessableData = "PILLION_UNPROCESSABLE_DATA", 422, InvalidArgument, Caller;
+    /// `APP_API_TOKEN` is set and the request doesn't carry it.
+    AppTokenInvalid = "PILLION_APP_TOKEN_INVALID", 401, Unauthenticated, Caller;
     /// Too many calls at once, and none ended in time.
     Overloaded = "PILLION_OVERLOADED", 503, Unavailable, Host;
     /// The process is ending.
@@ -255,6 +257,8 @@ codes! {
     GuestTrap = "PILLION_GUEST_TRAP", 500, Internal, Guest;
     /// The guest ended with an exit code other than 0.
     GuestExit = "PILLION_GUEST_EXIT", 500, Internal, Guest;
+    /// A handler of the guest answered with an error.
+    GuestError = "PILLION_GUEST_ERROR", 500, Internal, Guest;
     /// The guest went over one of its limits.
     GuestLimit = "PILLION_GUEST_LIMIT", 500, ResourceExhausted, Guest;
     /// The guest ended without an answer, or with one that is no HTTP response.

@@ -6,6 +6,7 @@
 pub mod actors;
 pub mod bindings;
 pub mod body;
+pub mod callback;
 pub mod channel;
 pub mod configuration;
 pub mod conversation;

@@ -121,6 +121,34 @@ pub struct Delivery {
     pub traceparent: Option<String>,
 }
 
+/// A message of a bulk delivery.
+#[derive(Clone, Debug)]
+pub struct BulkDeliveryEntry {
+    /// Unique in its delivery.
+    pub entry_id: String,
+    /// The message, as it would come alone.
+    pub delivery: Delivery,
+    /// The media type of the message on the broker.
+    pub content_type: Option<String>,
+}
+
+/// Several messages of one topic, on their way to one destination of an app.
+#[derive(Clone, Debug)]
+pub struct BulkDelivery {
+    /// Names the delivery.
+    pub id: String,
+    /// The pub/sub component.
+    pub pubsub: String,
+    /// The topic they were published to.
+    pub topic: String,
+    /// Who gets them.
+    pub destination: Destination,
+    /// The messages.
+    pub entries: Vec<BulkDeliveryEntry>,
+    /// Metadata of the subscription.
+    pub metadata: Metadata,
+}
+
 /// What an app says of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TopicStatus {

@@ -61,10 +61,17 @@ impl Graph {
         }
     }
 
-    /// Runs every operator; `stop` is asked between and within them.
-    pub(crate) fn run(&self, arena: &mut [u8], stop: &dyn Fn() -> bool) -> Result<(), Error> {
+    /// How many operators a run has.
+    pub(crate) fn steps(&self) -> usize {
         match self {
-            Self::TfLite(graph) => graph.run(arena, stop),
+            Self::TfLite(graph) => graph.steps(),
+        }
+    }
+
+    /// Runs one operator, those before it having run; `stop` is asked before and within it.
+    pub(crate) fn step(&self, arena: &mut [u8], index: usize, stop: &dyn Fn() -> bool) -> Result<(), Error> {
+        match self {
+            Self::TfLite(graph) => graph.step(arena, index, stop),
         }
     }
 

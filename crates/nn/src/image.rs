@@ -134,6 +134,12 @@ pub fn decode(bytes: &[u8], limits: Limits) -> Result<Picture, ImageError> {
     decode_kind(bytes, Kind::Any, limits)
 }
 
+/// Whether decoding takes no longer than its pixels do: a file of at most so many bytes that doesn't go over the picture
+/// again and again, as a JPEG of many scans does.
+pub fn is_short(bytes: &[u8], most: usize) -> bool {
+    bytes.len() <= most && (!jpeg::is_jpeg(bytes) || jpeg::has_one_scan(bytes))
+}
+
 fn decode_kind(bytes: &[u8], kind: Kind, limits: Limits) -> Result<Picture, ImageError> {
     check_limit("bytes", limits.bytes as u64, bytes.len() as u64)?;
     match kind {
@@ -151,12 +157,27 @@ fn decode_kind(bytes: &[u8], kind: Kind, limits: Limits) -> Result<Picture, Imag
 /// # Errors
 /// As [`decode`] with the default limits; [`ImageError::TargetSize`] for a size that isn't within bounds.
 pub fn load(bytes: &[u8], kind: Kind, width: u32, height: u32, pixel: Pixel) -> Result<Vec<u8>, ImageError> {
+    load_within(bytes, kind, Limits::default(), width, height, pixel)
+}
+
+/// As [`load`], with other limits.
+///
+/// # Errors
+/// As [`load`]; what is over a limit is refused before it is decoded.
+pub fn load_within(
+    bytes: &[u8],
+    kind: Kind,
+    limits: Limits,
+    width: u32,
+    height: u32,
+    pixel: Pixel,
+) -> Result<Vec<u8>, ImageError> {
     let sides = 1..=MAX_TARGET_SIDE;
     let pixels = u64::from(width) * u64::from(height);
     if !sides.contains(&width) || !sides.contains(&height) || pixels > MAX_TARGET_PIXELS {
         return Err(ImageError::TargetSize { width, height });
     }
-    let picture = decode_kind(bytes, kind, Limits::default())?;
+    let picture = decode_kind(bytes, kind, limits)?;
     Ok(match pixel {
         Pixel::Rgb8 => resize::resize(picture, width, height, Kernel::detect()),
         Pixel::Bgr8 => swapped(resize::resize(picture, width, height, Kernel::detect())),

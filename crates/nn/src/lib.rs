@@ -20,7 +20,7 @@ mod registry;
 mod tensor;
 mod tflite;
 
-pub use context::Context;
+pub use context::{Context, Progress};
 pub use digest::Digest;
 pub use error::Error;
 pub use kernel::Kernel;

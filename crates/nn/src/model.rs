@@ -6,6 +6,8 @@ use crate::digest::Digest;
 use crate::engine::Graph;
 use crate::tensor::TensorInfo;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 /// A checked and packed model; immutable, so any number of threads run it at once, each with its own [`Context`].
 #[derive(Debug)]
@@ -13,6 +15,8 @@ pub struct Model {
     pub(crate) digest: Digest,
     pub(crate) graph: Graph,
     pub(crate) arenas: Arc<ArenaPool>,
+    /// Nanoseconds of the longest operator, in the run where it was shortest.
+    pub(crate) longest_step: AtomicU64,
 }
 
 impl Model {
@@ -44,6 +48,17 @@ impl Model {
     /// Bytes that one context of this model holds.
     pub fn context_bytes(&self) -> usize {
         self.graph.arena_bytes()
+    }
+
+    /// How long the longest operator takes, as far as was seen: the least of all complete runs, since whatever else the
+    /// machine does only ever adds. None before the first.
+    pub fn longest_step(&self) -> Option<Duration> {
+        let nanos = self.longest_step.load(Ordering::Relaxed);
+        (nanos < u64::MAX).then(|| Duration::from_nanos(nanos))
+    }
+
+    pub(crate) fn note_longest_step(&self, took: Duration) {
+        self.longest_step.fetch_min(u64::try_from(took.as_nanos()).unwrap_or(u64::MAX - 1), Ordering::Relaxed);
     }
 
     /// Memory to run the model in: an arena, taken from the pool of the registry where one is idle.

@@ -5,6 +5,7 @@ use crate::digest::Digest;
 use crate::engine::{Graph, LoadLimits};
 use crate::{Error, Kernel, Model};
 use std::collections::HashMap;
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 /// Bounds of a [`Registry`].
@@ -125,7 +126,7 @@ impl Registry {
     fn pack(&self, digest: Digest, bytes: &[u8]) -> Result<Model, Error> {
         let limits = LoadLimits { arena_bytes: self.limits.arena_bytes, packed_bytes: self.limits.total_bytes };
         let graph = Graph::load(bytes, limits, self.kernel)?;
-        Ok(Model { digest, graph, arenas: Arc::clone(&self.arenas) })
+        Ok(Model { digest, graph, arenas: Arc::clone(&self.arenas), longest_step: AtomicU64::new(u64::MAX) })
     }
 
     /// Counts a fresh model and makes room for it; a failed one is forgotten, so that it can be tried again.

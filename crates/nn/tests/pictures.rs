@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test ends where its premise fails")]
 
-use pillion_nn::image::{ImageError, Kind, Limits, Pixel, decode, load};
+use pillion_nn::image::{ImageError, Kind, Limits, Pixel, decode, is_short, load, load_within};
 use png::{BitDepth, ColorType, Encoder};
 use std::path::PathBuf;
 
@@ -181,4 +181,23 @@ fn damaged_pictures_end_as_a_picture_or_an_error() {
         }
     }
     assert!(decoded > 0, "no damaged picture was decoded");
+}
+
+#[test]
+fn a_picture_of_many_scans_or_bytes_is_not_short() {
+    for (name, short) in [("gradient.jpg", true), ("gradient_progressive.jpg", false)] {
+        assert_eq!(is_short(&jpeg(name), 1 << 20), short, "{name}");
+    }
+    let picture = png_of(ColorType::Rgb, BitDepth::Eight, &[9, 8, 7]);
+    assert!(is_short(&picture, picture.len()) && !is_short(&picture, picture.len() - 1));
+}
+
+#[test]
+fn a_limit_of_pixels_is_held_before_decoding() {
+    let of = |pixels| {
+        let limits = Limits { pixels, ..Limits::default() };
+        load_within(&jpeg("gradient.jpg"), Kind::Jpeg, limits, 8, 8, Pixel::Rgb8)
+    };
+    assert_eq!(of(1600), load(&jpeg("gradient.jpg"), Kind::Jpeg, 8, 8, Pixel::Rgb8));
+    assert!(matches!(of(1599), Err(ImageError::TooLarge { limit: "pixels", .. })));
 }

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test ends where its premise fails")]
 
-use pillion_nn::{Digest, Error, Registry, RegistryLimits, RegistryStats};
+use pillion_nn::{Digest, Error, Progress, Registry, RegistryLimits, RegistryStats};
 use std::path::PathBuf;
 use std::sync::{Arc, Barrier};
 
@@ -168,4 +168,43 @@ fn a_run_stops_when_it_is_told_to() {
     assert_eq!(context.run(&|| true), Err(Error::Stopped));
     assert_eq!(context.output(0).unwrap_err(), Error::NotRun);
     assert_eq!(context.run(&|| false), Ok(()));
+}
+
+#[test]
+fn a_run_in_pieces_is_the_run_at_once() {
+    let model = registry().load(&fixture("digits_u8.tflite")).unwrap();
+    let input: Vec<u8> = (0..model.inputs()[0].bytes).map(|index| (index * 7) as u8).collect();
+    assert_eq!(model.longest_step(), None);
+    let mut whole = model.context();
+    whole.set_input(0, &input).unwrap();
+    whole.run(&|| false).unwrap();
+    assert!(model.longest_step().is_some());
+
+    let mut pieces = model.context();
+    pieces.set_input(0, &input).unwrap();
+    let mut pauses = 0;
+    while pieces.advance(&|| false, &|| true).unwrap() == Progress::More {
+        assert_eq!(pieces.output(0).unwrap_err(), Error::NotRun);
+        pauses += 1;
+    }
+    assert!(pauses > 1, "{pauses}");
+    assert_eq!(pieces.output(0).unwrap(), whole.output(0).unwrap());
+}
+
+#[test]
+fn a_run_that_was_stopped_in_the_middle_begins_anew() {
+    let model = registry().load(&fixture("digits_u8.tflite")).unwrap();
+    let mut context = model.context();
+    let count = model.inputs()[0].bytes;
+    context.set_input(0, &vec![3; count]).unwrap();
+    assert_eq!(context.advance(&|| false, &|| true), Ok(Progress::More));
+    assert_eq!(context.advance(&|| true, &|| true), Err(Error::Stopped));
+    context.run(&|| false).unwrap();
+    let after = context.output(0).unwrap().to_vec();
+    // Another input in the middle of a run is another run.
+    context.set_input(0, &vec![9; count]).unwrap();
+    assert_eq!(context.advance(&|| false, &|| true), Ok(Progress::More));
+    context.set_input(0, &vec![3; count]).unwrap();
+    context.run(&|| false).unwrap();
+    assert_eq!(context.output(0).unwrap(), after);
 }

@@ -7,6 +7,11 @@ pub(crate) fn dapr_api_token() -> Option<String> {
     text("DAPR_API_TOKEN")
 }
 
+/// The token that daprd shows to its app; then every call of the app's port needs it as header `dapr-api-token`.
+pub(crate) fn app_api_token() -> Option<String> {
+    text("APP_API_TOKEN")
+}
+
 /// The namespace of the resources that apply and of the apps.
 pub(crate) fn namespace() -> Option<String> {
     text("NAMESPACE")
@@ -15,6 +20,11 @@ pub(crate) fn namespace() -> Option<String> {
 /// Whether a real daprd announced itself.
 pub(crate) fn daprd_is_announced() -> bool {
     text("DAPR_HTTP_PORT").is_some() || text("DAPR_GRPC_PORT").is_some()
+}
+
+/// The port of a real daprd's HTTP API, or of another sidecar's.
+pub(crate) fn dapr_http_port() -> Option<u16> {
+    text("DAPR_HTTP_PORT")?.parse().ok().filter(|port| *port != 0)
 }
 
 /// The collector that traces go to (OTLP over HTTP, its base address); off when unset.

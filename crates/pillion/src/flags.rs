@@ -47,6 +47,14 @@ pub(crate) enum Verb {
     Run(Box<Run>),
     /// Serve one app of a dapr.yaml: the one that APP_ID names
     Serve(Serve),
+    /// Make a folder with a guest that builds, from a template; without one, list the templates
+    New(New),
+    /// Build the guests of a dapr.yaml by the commands that it names
+    Build(Build),
+    /// Call an app by its sidecar
+    Invoke(Invoke),
+    /// Publish a message by an app's sidecar
+    Publish(Publish),
     /// Say what is wrong with a dapr.yaml, its resources and its guests, without starting anything
     Check(Check),
     /// Say what a guest is: kind, imports, exports, building blocks, and the policy that it needs
@@ -244,6 +252,93 @@ impl NotYet {
         ];
         all.into_iter().filter(|(_, value)| value.is_some()).map(|(name, _)| name).collect()
     }
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct New {
+    /// The template
+    pub(crate) template: Option<String>,
+    /// The folder and the app's id
+    #[arg(requires = "template")]
+    pub(crate) name: Option<String>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Build {
+    /// The dapr.yaml, or the folder that holds it
+    #[arg(value_name = "FILE", default_value = ".")]
+    pub(crate) file: PathBuf,
+    /// The same, as `dapr run` spells it
+    #[arg(short = 'f', long, value_name = "FILE", conflicts_with = "file")]
+    pub(crate) run_file: Option<PathBuf>,
+    /// Build the guests of this app alone
+    #[arg(short = 'a', long, value_name = "ID")]
+    pub(crate) app_id: Option<String>,
+}
+
+/// Which sidecar is asked.
+#[derive(Args, Debug)]
+pub(crate) struct SidecarFlags {
+    /// Port of a sidecar's HTTP API [default: the run file's, else DAPR_HTTP_PORT]
+    #[arg(short = 'H', long, value_name = "PORT")]
+    pub(crate) dapr_http_port: Option<u16>,
+    /// The dapr.yaml that names the port [default: the nearest one in this folder or above]
+    #[arg(short = 'f', long, value_name = "FILE")]
+    pub(crate) run_file: Option<PathBuf>,
+}
+
+/// What is sent.
+#[derive(Args, Debug)]
+pub(crate) struct Typed {
+    /// What is sent, as typed
+    #[arg(short = 'd', long, value_name = "TEXT")]
+    pub(crate) data: Option<String>,
+    /// A file that holds what is sent; `-` is standard input
+    #[arg(long, value_name = "FILE", conflicts_with = "data")]
+    pub(crate) data_file: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Invoke {
+    /// The app that is called
+    #[arg(short = 'a', long, value_name = "ID")]
+    pub(crate) app_id: String,
+    /// The path below the app's root, with a query perhaps
+    #[arg(short = 'm', long, value_name = "PATH")]
+    pub(crate) method: String,
+    /// The HTTP verb
+    #[arg(short = 'v', long, value_name = "VERB", default_value = "POST")]
+    pub(crate) verb: String,
+    /// Media type of what is sent [default: JSON if it is JSON, else text or bytes]
+    #[arg(long, value_name = "TYPE")]
+    pub(crate) content_type: Option<String>,
+    #[command(flatten)]
+    pub(crate) typed: Typed,
+    #[command(flatten)]
+    pub(crate) sidecar: SidecarFlags,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Publish {
+    /// The app whose sidecar publishes
+    #[arg(short = 'i', long, value_name = "ID")]
+    pub(crate) publish_app_id: String,
+    /// The pub/sub component
+    #[arg(short = 'p', long, value_name = "NAME")]
+    pub(crate) pubsub: String,
+    /// The topic
+    #[arg(short = 't', long, value_name = "TOPIC")]
+    pub(crate) topic: String,
+    /// Metadata of the message as a JSON object of texts
+    #[arg(short = 'm', long, value_name = "JSON")]
+    pub(crate) metadata: Option<String>,
+    /// Media type of what is sent [default: JSON if it is JSON, else text or bytes]
+    #[arg(long, value_name = "TYPE")]
+    pub(crate) content_type: Option<String>,
+    #[command(flatten)]
+    pub(crate) typed: Typed,
+    #[command(flatten)]
+    pub(crate) sidecar: SidecarFlags,
 }
 
 #[derive(Args, Debug)]

@@ -1,5 +1,6 @@
 //! Pillion: Dapr applications whose business logic is WebAssembly, in one process.
 
+mod channel;
 mod commands;
 mod dapr_api;
 mod edge;
@@ -40,6 +41,10 @@ async fn dispatch(flags: Flags) -> anyhow::Result<ExitCode> {
         Verb::Up(up) => commands::up::run(&global, up).await,
         Verb::Run(run) => commands::run::run(&global, *run).await,
         Verb::Serve(serve) => commands::serve::run(&global, serve).await,
+        Verb::New(new) => commands::new::run(&global, &new),
+        Verb::Build(build) => commands::build::run(&global, build).await,
+        Verb::Invoke(invoke) => commands::invoke::run(invoke).await,
+        Verb::Publish(publish) => commands::publish::run(publish).await,
         Verb::Check(check) => commands::check::run(&global, check).await,
         Verb::Inspect(inspect) => commands::inspect::run(&global, &inspect),
         Verb::Compile(compile) => commands::compile::run(&global, &compile),

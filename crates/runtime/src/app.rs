@@ -1,35 +1,25 @@
 //! An app made of guests: the answer of this process to whatever Dapr, or a client, asks of it.
 
+mod channel;
+
 use crate::call::{self, Hosted};
 use crate::files::not_allowed;
 use crate::hosts::Hosts;
+use crate::kind::dapr;
 use crate::limits::key;
 use crate::outgoing::Outgoing;
 use crate::route::{self, Found, Router};
 use crate::runtime::Shared;
-use crate::spec::{AppSpec, DaprHttp, GuestSpec, Trigger};
+use crate::spec::{AppSpec, DaprHttp, GuestSpec, On, Trigger};
 use crate::stats::GuestStats;
 use crate::{GuestKind, engine};
-use async_trait::async_trait;
-use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
-use pillion_api::pubsub::{Delivery, Destination, Subscription, TopicStatus};
-use pillion_api::{AppChannel, Body, Code, Error, Sidecar, body, path, subscribe};
+use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use pillion_api::pubsub::Subscription;
+use pillion_api::{Body, Code, Error, Sidecar, body, path, subscribe};
 use std::sync::Arc;
 
-/// The answer to a topic event, and to the question for subscriptions; both are small JSON.
+/// The answer to the question for subscriptions, which is small JSON.
 const MAX_ANSWER: u64 = 1 << 20;
-const CLOUD_EVENT: HeaderValue = HeaderValue::from_static("application/cloudevents+json");
-
-/// Headers that frame a request or say who someone is: a publisher's metadata sets none of them.
-const NOT_FROM_METADATA: [HeaderName; 7] = [
-    header::HOST,
-    header::CONTENT_LENGTH,
-    header::TRANSFER_ENCODING,
-    HeaderName::from_static("dapr-api-token"),
-    HeaderName::from_static("dapr-caller-app-id"),
-    HeaderName::from_static("dapr-callee-app-id"),
-    HeaderName::from_static("dapr-caller-namespace"),
-];
 
 /// A running app. Cheap to clone.
 #[derive(Clone)]
@@ -53,7 +43,7 @@ impl App {
         let ports = Arc::new(spec.dapr_ports);
         let names: Vec<&str> = spec.guests.iter().map(|guest| guest.name.as_str()).collect();
         let router = Router::new(&spec.app_id, spec.routes, &names)?;
-        check_triggers(&spec.app_id, &spec.triggers, &names)?;
+        spec.triggers.iter().try_for_each(|trigger| check_trigger(&spec.app_id, trigger, &spec.guests))?;
         spec.guests.iter().try_for_each(|guest| check_limits(&spec.app_id, guest))?;
         let app_id: Arc<str> = spec.app_id.as_str().into();
         spec.guests.iter().for_each(|guest| say_mapping(&app_id, guest));
@@ -83,6 +73,24 @@ impl App {
         path::normalise(path).is_ok_and(|path| self.0.router.leads_to_guest(&path))
     }
 
+    /// Whether an http guest would take one of Dapr's questions; a command would take it for work.
+    pub fn asks_guest(&self, method: &Method, path: &path::Path) -> bool {
+        let found = self.0.router.find(path, method);
+        matches!(found, Found::Guest(index) if self.0.guests[index].kind() == GuestKind::Http)
+    }
+
+    /// Subscribes to the configuration that its triggers name; changes come to their guests until the app is gone. Called
+    /// once, within a Tokio runtime, when the sidecar answers. What can't be followed is in the log.
+    pub fn follow_configuration(&self) {
+        for trigger in &self.0.triggers {
+            let On::Configuration { store, keys } = &trigger.on else { continue };
+            let guest = self.0.guests.iter().find(|guest| *guest.name == *trigger.guest);
+            if let Some(guest) = guest {
+                guest.follow_from_start(store.clone(), keys.clone());
+            }
+        }
+    }
+
     async fn dispatch(&self, trigger: &'static str, mut request: Request<Body>) -> Result<Response<Body>, Error> {
         let path = path::normalise(request.uri().path())?;
         match self.0.router.find(&path, request.method()) {
@@ -102,11 +110,8 @@ impl App {
         }
     }
 
-    /// Whether some http guest would take Dapr's question for subscriptions; a command would take it for work.
     fn answers_subscribe(&self) -> bool {
-        let path = path::normalise(subscribe::PATH);
-        let found = path.as_ref().map(|path| self.0.router.find(path, &Method::GET));
-        matches!(found, Ok(Found::Guest(index)) if self.0.guests[index].kind() == GuestKind::Http)
+        path::normalise(subscribe::PATH).is_ok_and(|path| self.asks_guest(&Method::GET, &path))
     }
 
     /// What the app's http guest answers. Most guests know nothing of Dapr's question and answer a page, or fail: the same
@@ -137,44 +142,6 @@ impl App {
     }
 }
 
-#[async_trait]
-impl AppChannel for App {
-    async fn invoke(&self, request: Request<Body>) -> Result<Response<Body>, Error> {
-        self.dispatch("invoke", request).await
-    }
-
-    async fn subscriptions(&self) -> Result<Vec<Subscription>, Error> {
-        let mut all: Vec<Subscription> = self.0.triggers.iter().map(Trigger::subscription).collect();
-        if self.answers_subscribe() {
-            all.extend(self.programmatic().await);
-        }
-        Ok(all)
-    }
-
-    async fn deliver(&self, delivery: Delivery) -> Result<TopicStatus, Error> {
-        let answer = match &delivery.destination {
-            Destination::Guest(name) => {
-                let guest = self.0.guests.iter().find(|guest| *guest.name == **name);
-                let guest = guest.ok_or_else(|| no_guest(&self.0.id, name))?;
-                call::run(guest, "topic", event_request("/", &delivery)?).await
-            }
-            Destination::Path(path) => self.dispatch("topic", event_request(path, &delivery)?).await,
-        };
-        let response = match answer {
-            Ok(response) => response,
-            Err(error) if error.status() == StatusCode::NOT_FOUND => return Ok(TopicStatus::Drop),
-            Err(error) => return Err(error),
-        };
-        let status = response.status();
-        // Only a small JSON object says anything; a picture, say, is read to its end, so that its guest comes to its own.
-        let answer = match body::collect_start(response.into_body(), MAX_ANSWER).await? {
-            (answer, false) => answer,
-            (_, true) => bytes::Bytes::new(),
-        };
-        Ok(TopicStatus::from_http(status, &answer))
-    }
-}
-
 fn no_guest(app: &str, name: &str) -> Error {
     Error::new(Code::RouteNotFound, format!("app `{app}` has no guest `{name}`"))
 }
@@ -186,31 +153,16 @@ fn redirect(to: &HeaderValue) -> Response<Body> {
     response
 }
 
-/// A message as daprd posts it to an app.
-fn event_request(path: &str, delivery: &Delivery) -> Result<Request<Body>, Error> {
-    let path = if path.starts_with('/') { path.to_owned() } else { format!("/{path}") };
-    let request = Request::post(path).body(body::full(delivery.event.clone()));
-    let mut request =
-        request.map_err(|error| Error::new(Code::RouteNotFound, format!("the path of a subscription: {error}")))?;
-    let headers = request.headers_mut();
-    for (name, value) in &delivery.metadata {
-        if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value))
-            && !NOT_FROM_METADATA.contains(&name)
-        {
-            headers.insert(name, value);
-        }
-    }
-    headers.insert(header::CONTENT_TYPE, CLOUD_EVENT);
-    if let Some(Ok(traceparent)) = delivery.traceparent.as_deref().map(HeaderValue::try_from) {
-        headers.insert("traceparent", traceparent);
-    }
-    Ok(request)
-}
-
-fn check_triggers(app: &str, triggers: &[Trigger], guests: &[&str]) -> Result<(), Error> {
-    match triggers.iter().find(|trigger| !guests.contains(&trigger.guest.as_str())) {
-        Some(trigger) => Err(no_guest(app, &trigger.guest).hint("name one of the guests of this app under `on:`")),
-        None => Ok(()),
+/// A trigger of a guest that is not there, or can't take it, would fail at every event, so it fails here.
+fn check_trigger(app: &str, trigger: &Trigger, guests: &[GuestSpec]) -> Result<(), Error> {
+    let Some(guest) = guests.iter().find(|guest| guest.name == trigger.guest) else {
+        return Err(no_guest(app, &trigger.guest).hint("name one of the guests of this app under `on:`"));
+    };
+    let handler = trigger.handler();
+    let typed = guest.guest.kind() == GuestKind::Dapr;
+    match typed && !dapr::has(guest.guest.inspection(), handler) {
+        true => Err(dapr::missing(&guest.name, handler)),
+        false => Ok(()),
     }
 }
 

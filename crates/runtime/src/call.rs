@@ -1,7 +1,9 @@
 //! One call of one guest: who, why, until when, and on whose behalf.
 
 use crate::admission::{Gate, Permit};
+use crate::host::dapr::Follows;
 use crate::kept::Pool;
+use crate::kind::dapr::{self, Event};
 use crate::kind::http::shared::Handler;
 use crate::outgoing::Outgoing;
 use crate::runtime::Shared;
@@ -34,6 +36,8 @@ pub(crate) struct Hosted {
     pub(crate) kept: Pool,
     /// Instances that serve several calls at the same time.
     pub(crate) handler: OnceLock<Handler>,
+    /// Configuration whose changes it gets.
+    pub(crate) follows: Follows,
     gate: Gate,
     log_rate: Rate,
 }
@@ -47,6 +51,7 @@ impl Hosted {
             log_rate: Rate::new(spec.limits.log_rate),
             kept: Pool::new(spec.guest.mode()),
             handler: OnceLock::new(),
+            follows: Follows::default(),
             counters: Counters::default(),
             shared: Arc::clone(shared),
             outgoing: outgoing.map(Arc::new),
@@ -192,7 +197,32 @@ pub(crate) async fn run(
     request: Request<Body>,
 ) -> Result<Response<Body>, Error> {
     let _started = hosted.counters.start();
-    let result = admitted(hosted, trigger, request).await;
+    judged(hosted, trigger, admitted(hosted, trigger, request).await)
+}
+
+/// Hands an event to a handler of a guest; counts it and logs what failed.
+pub(crate) async fn event<E: Event>(
+    hosted: &Arc<Hosted>,
+    trigger: &'static str,
+    headers: &HeaderMap,
+    event: E,
+) -> Result<E::Answer, Error> {
+    let _started = hosted.counters.start();
+    let handled = async {
+        let permits = hosted.admit().await?;
+        let call = Call::new(hosted, headers);
+        let (scope, of_guest) = (call.scope(trigger), Arc::clone(&call));
+        let future = Box::pin(async move {
+            let answer = dapr::handle(&of_guest, event).await;
+            drop(permits);
+            answer
+        });
+        on_guest_thread(&call, scope::within(scope, future)).await
+    };
+    judged(hosted, trigger, handled.await)
+}
+
+fn judged<T>(hosted: &Hosted, trigger: &'static str, result: Result<T, Error>) -> Result<T, Error> {
     if let Err(error) = &result {
         hosted.counters.failed(error.code());
         let (app, guest) = (&*hosted.app, &*hosted.name);

@@ -18,6 +18,8 @@ pub enum GuestKind {
     Bindgen,
     /// A handler of messages.
     Messages,
+    /// Handlers of `pillion:dapr`: typed events.
+    Dapr,
 }
 
 impl fmt::Display for GuestKind {
@@ -27,6 +29,7 @@ impl fmt::Display for GuestKind {
             Self::Http => "http",
             Self::Bindgen => "bindgen",
             Self::Messages => "messages",
+            Self::Dapr => "dapr",
         })
     }
 }

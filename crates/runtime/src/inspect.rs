@@ -1,5 +1,6 @@
 //! What a guest's file says of it, read without compiling.
 
+use crate::host::dapr::BLOCKS;
 use crate::host::interfaces;
 use crate::{GuestKind, artefact};
 use pillion_api::{Code, Error};
@@ -60,6 +61,9 @@ pub struct Inspection {
     pub exports: Vec<Export>,
     /// Building blocks of Dapr, and other services of the host, that it can use.
     pub building_blocks: Vec<String>,
+    /// Handlers of `pillion:dapr` that it has.
+    #[serde(default)]
+    pub handlers: Vec<String>,
     /// Lines of `allow:` that it may need, with names to fill in.
     pub allow: Vec<String>,
     /// What each import becomes that is no part of WASI's releases.
@@ -135,6 +139,7 @@ pub(crate) fn read(binary: &[u8]) -> Result<Inspection, Error> {
         imports: raw.imports,
         exports: raw.exports,
         building_blocks: Vec::new(),
+        handlers: Vec::new(),
         allow: Vec::new(),
         mapping: Vec::new(),
         memory: raw.memory,
@@ -278,7 +283,9 @@ fn classify(inspection: &mut Inspection) {
 
 fn component_kind(inspection: &Inspection) -> Result<GuestKind, String> {
     let exports = |prefix: &str| inspection.exports.iter().any(|export| export.name.starts_with(prefix));
-    if exports("wasi:http/incoming-handler@0.2") || inspection.is_service() {
+    if !crate::kind::dapr::handlers(inspection).is_empty() {
+        Ok(GuestKind::Dapr)
+    } else if exports("wasi:http/incoming-handler@0.2") || inspection.is_service() {
         Ok(GuestKind::Http)
     } else if exports("wasi:cli/run@0.2") {
         Ok(GuestKind::Command)
@@ -289,10 +296,12 @@ fn component_kind(inspection: &Inspection) -> Result<GuestKind, String> {
     } else if exports("wasi:cli/run@0.3") {
         Err("is a command of WASI 0.3, which is not supported yet; build it for 0.2 (wasm32-wasip2)".into())
     } else if exports("pillion:dapr/") {
-        Err("exports the world `pillion:dapr/service`, which is not supported yet".into())
+        Err("exports no handler of `pillion:dapr@0.1.0` that this version calls; build it against this version's `wit/`"
+            .into())
     } else {
         Err("is a component that exports none of `wasi:http/incoming-handler@0.2` and `wasi:http/handler@0.3` (http guests), \
-             `wasi:cli/run@0.2` (a command) and the handlers of `wasi:messaging@0.2.0-draft` and `wasmcloud:messaging@0.2.0`"
+             `wasi:cli/run@0.2` (a command), the handlers of `pillion:dapr@0.1.0` (a dapr guest), and those of \
+             `wasi:messaging@0.2.0-draft` and `wasmcloud:messaging@0.2` (messages)"
             .into())
     }
 }
@@ -316,7 +325,7 @@ fn module_kind(inspection: &Inspection) -> Result<GuestKind, String> {
 fn needs(inspection: &mut Inspection) {
     let mut blocks = Vec::new();
     let mut allow = Vec::new();
-    for (module, block, line) in [
+    let others = [
         ("wasi:http/outgoing-handler", "invocation", "invoke: [<app-id>]"),
         ("wasi:http/outgoing-handler", "outgoing HTTP", "hosts: [<host>]"),
         ("wasi:http/client", "invocation", "invoke: [<app-id>]"),
@@ -324,8 +333,12 @@ fn needs(inspection: &mut Inspection) {
         ("wasmedge_tensorflow", "inference", "models: [<model>]"),
         ("wasi_ephemeral_nn", "inference", "models: [<model>]"),
         ("wasmedge_image", "picture decoding", ""),
-    ] {
-        if inspection.imports.iter().any(|import| import.module.starts_with(module)) {
+    ];
+    // With their version, so that no name is the beginning of another one.
+    let of_package = BLOCKS.map(|(interface, block, line)| (format!("{interface}@"), block, line));
+    let others = others.map(|(module, block, line)| (module.to_owned(), block, line));
+    for (module, block, line) in others.into_iter().chain(of_package) {
+        if inspection.imports.iter().any(|import| import.module.starts_with(&module)) {
             blocks.push(block.to_owned());
             allow.extend((!line.is_empty()).then(|| line.to_owned()));
         }
@@ -341,4 +354,5 @@ fn needs(inspection: &mut Inspection) {
     if inspection.format == Format::Component {
         inspection.mapping = interfaces::mapping(&inspection.imports, inspection.is_service());
     }
+    inspection.handlers = crate::kind::dapr::handlers(inspection);
 }

@@ -2,8 +2,8 @@
 
 use crate::GuestSpec;
 use crate::call::Call;
-use crate::host::Sessions;
 use crate::host::http::{Quick, QuickView};
+use crate::host::{Sessions, dapr::Held};
 use crate::limiter::Limiter;
 use crate::outgoing::Hooks;
 use crate::output::{Lines, Stream};
@@ -20,7 +20,7 @@ use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 /// Ticks of a guest's turn, while others wait.
-const TURN: u32 = 4;
+pub(crate) const TURN: u32 = 2;
 
 /// What an instance has on the host's side.
 pub(crate) struct Host {
@@ -30,6 +30,7 @@ pub(crate) struct Host {
     pub(crate) quick: Quick,
     pub(crate) limiter: Limiter,
     pub(crate) sessions: Sessions,
+    pub(crate) held: Held,
     pub(crate) call: Arc<Call>,
     /// Who is in it, if several calls may be.
     room: Option<Arc<Room>>,
@@ -207,6 +208,9 @@ pub(crate) fn granted(spec: &GuestSpec) -> wasmtime::Result<WasiCtxBuilder> {
     for (name, value) in &spec.env {
         wasi.env(name, value);
     }
+    // A folder that the manifest grants may hold what blocks for ever, and a guest thread is not to wait for it.
+    let is_quick = !spec.preopens.is_empty() && spec.preopens.iter().all(|preopen| preopen.small_files);
+    wasi.allow_blocking_current_thread(is_quick);
     for preopen in &spec.preopens {
         let perms = if preopen.read_only { FsPerms::ReadOnly } else { FsPerms::ReadWrite };
         wasi.preopened_dir(&preopen.host, &preopen.guest, perms)?;
@@ -233,6 +237,7 @@ pub(crate) fn store_of(call: &Arc<Call>, mut wasi: Wasi) -> Store<Host> {
         quick: Quick::default(),
         limiter: Limiter::new(limits, Arc::clone(&shared.budget)),
         sessions: Sessions::default(),
+        held: Held::default(),
         call: Arc::clone(call),
         room: None,
         running: Some(running(call)),

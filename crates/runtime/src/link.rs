@@ -26,6 +26,7 @@ pub(crate) fn component(engine: &Engine, stock_http: bool) -> wasmtime::Result<c
         host::http::add_to_linker(&mut linker)?;
     }
     interfaces::add_to_linker(&mut linker, false)?;
+    host::dapr::add_to_linker(&mut linker)?;
     Ok(linker)
 }
 
@@ -36,6 +37,7 @@ pub(crate) fn service(engine: &Engine) -> wasmtime::Result<component::Linker<Hos
     wasmtime_wasi::p3::add_to_linker(&mut linker)?;
     host::client::add_to_linker(&mut linker)?;
     interfaces::add_to_linker(&mut linker, true)?;
+    host::dapr::add_to_linker(&mut linker)?;
     Ok(linker)
 }
 
@@ -66,7 +68,9 @@ pub(crate) fn missing_interfaces(inspection: &Inspection) -> Vec<Import> {
             ["wasi:io", "wasi:cli", "wasi:clocks", "wasi:filesystem", "wasi:sockets", "wasi:random", "wasi:http"];
         let of_0_2 = version.starts_with("0.2.") && !(service && package == "wasi:http");
         let of_0_3 = service && version.starts_with("0.3.") && !version.contains('-') && package != "wasi:io";
-        ((of_0_2 || of_0_3) && known.contains(&package)) || interfaces::find(&import.module, service).is_some()
+        let of_dapr = host::dapr::provides(interface) && version == host::dapr::VERSION;
+        let of_wasi = (of_0_2 || of_0_3) && known.contains(&package);
+        of_dapr || of_wasi || interfaces::find(&import.module, service).is_some()
     };
     inspection.imports.iter().filter(|import| !provided(import)).cloned().collect()
 }

@@ -208,6 +208,12 @@ fn fits(inspection: &Inspection, mode: &Mode) -> Result<(), Error> {
             Err(invalid("can't have several calls at the same time in one instance: only a handler of WASI 0.3 can")
                 .hint("use `mode: reuse`, or build it for `wasi:http/handler@0.3`"))
         }
+        Mode::Concurrent { .. }
+            if inspection.imports.iter().any(|import| import.module.starts_with("pillion:dapr/")) =>
+        {
+            Err(invalid("imports `pillion:dapr`, whose calls would hold up all others of its instance")
+                .hint("use `mode: fresh` or `mode: reuse`"))
+        }
         Mode::Reuse { .. } if inspection.kind != Some(GuestKind::Http) => {
             Err(invalid("is no handler of requests, and only their instances can serve again")
                 .hint("use `mode: fresh`, or `mode: reset` if its start is what takes long"))

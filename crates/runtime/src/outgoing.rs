@@ -7,7 +7,7 @@ use crate::hosts::{Hosts, normal_host};
 use crate::limits::key;
 use crate::spec::DaprHttp;
 use crate::threads::Task;
-use http::{HeaderName, HeaderValue, Request, Response, Uri, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, Uri, header};
 use http_body_util::BodyExt;
 use pillion_api::{Body, Code, Error, Invocation, Sidecar, Target, body, path};
 use std::collections::HashMap;
@@ -69,15 +69,20 @@ impl Outgoing {
         Self { app: Arc::clone(app), sidecar, dapr_http, dapr_ports, hosts, client: OnceLock::new(), places }
     }
 
-    /// The sidecar, narrowed to what the app is allowed.
+    /// Who answers what the guests ask of Dapr.
     pub(crate) fn sidecar(&self) -> &Arc<dyn Sidecar> {
         &self.sidecar
+    }
+
+    /// Says who calls another app, and in which trace.
+    pub(crate) fn dress_for_app(&self, call: &Call, headers: &mut HeaderMap) {
+        self.dress(call, &Destination::App(String::new()), headers);
     }
 
     async fn send(&self, call: &Call, mut request: Request<Body>) -> Result<Response<Body>, WasiError> {
         call.count_host_call().map_err(|error| internal(&error))?;
         let destination = destination(request.uri(), &self.dapr_ports);
-        self.dress(call, &destination, &mut request);
+        self.dress(call, &destination, request.headers_mut());
         match destination {
             Destination::App(id) => self.invoke(id, request).await,
             Destination::Dapr => Ok((self.dapr_http)(request).await),
@@ -86,8 +91,7 @@ impl Outgoing {
     }
 
     /// Who asks, and in which trace. What the guest says about that itself counts for nothing.
-    fn dress(&self, call: &Call, destination: &Destination, request: &mut Request<Body>) {
-        let headers = request.headers_mut();
+    fn dress(&self, call: &Call, destination: &Destination, headers: &mut HeaderMap) {
         for name in &RESERVED {
             headers.remove(name);
         }

@@ -5,6 +5,7 @@ use crate::host::interfaces;
 use crate::inspect::invalid;
 use crate::instance::Host;
 use crate::kind::bindgen::BindgenPre;
+use crate::kind::dapr::DaprPre;
 use crate::kind::messages::MessagesPre;
 use crate::runtime::Shared;
 use crate::{GuestKind, Inspection, link};
@@ -28,6 +29,7 @@ pub(crate) enum Program {
     Bindgen(BindgenPre),
     /// A handler of messages.
     Messages(MessagesPre),
+    Dapr(DaprPre),
 }
 
 impl Program {
@@ -53,6 +55,7 @@ impl Program {
             Self::Http(_) | Self::Service(_) => GuestKind::Http,
             Self::Bindgen(_) => GuestKind::Bindgen,
             Self::Messages(_) => GuestKind::Messages,
+            Self::Dapr(_) => GuestKind::Dapr,
         }
     }
 }
@@ -154,6 +157,7 @@ fn link_component(
         Some(GuestKind::Http) => ProxyPre::new(pre).map(Program::Http).map_err(linked),
         Some(GuestKind::Command) => CommandPre::new(pre).map(Program::Command).map_err(linked),
         Some(GuestKind::Messages) => MessagesPre::new(pre, component, inspection).map(Program::Messages),
+        Some(GuestKind::Dapr) => DaprPre::new(pre, inspection).map(Program::Dapr),
         _ => Err(invalid(inspection.problem.as_deref().unwrap_or("is of no known kind"))),
     }
 }

@@ -21,6 +21,8 @@ pub struct Preopen {
     pub guest: String,
     /// Refuses every change.
     pub read_only: bool,
+    /// Holds small regular files that this process put there: to read them is no wait, so it needs no other thread.
+    pub small_files: bool,
 }
 
 /// One guest of an app.
@@ -79,33 +81,66 @@ pub enum RouteTarget {
     Redirect(String),
 }
 
-/// Topic events that start a guest.
+/// What starts a guest beside requests.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Trigger {
-    /// The pub/sub component.
-    pub pubsub: String,
-    /// The topic.
-    pub topic: String,
-    /// The guest that takes the events.
+    /// What it is.
+    pub on: On,
+    /// The guest that takes it.
     pub guest: String,
-    /// Where an event goes that could not be handled.
-    pub dead_letter: Option<String>,
-    /// `rawPayload` and broker-specific extras.
-    pub metadata: Metadata,
+}
+
+/// What can start a guest.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum On {
+    /// Messages of a topic.
+    Topic {
+        /// The pub/sub component.
+        pubsub: String,
+        /// The topic.
+        topic: String,
+        /// Where a message goes that could not be handled.
+        dead_letter: Option<String>,
+        /// `rawPayload` and broker-specific extras.
+        metadata: Metadata,
+    },
+    /// Events of the input binding of this name.
+    Binding(String),
+    /// The job of this name.
+    Job(String),
+    /// Changes of configuration, which the app follows from its start.
+    Configuration {
+        /// The component.
+        store: String,
+        /// The keys; none is all.
+        keys: Vec<String>,
+    },
 }
 
 impl Trigger {
-    pub(crate) fn subscription(&self) -> Subscription {
-        Subscription {
-            pubsub: self.pubsub.clone(),
-            topic: self.topic.clone(),
+    /// The handler that a dapr guest needs for it.
+    pub(crate) fn handler(&self) -> &'static str {
+        match self.on {
+            On::Topic { .. } => "topic-handler",
+            On::Binding(_) => "binding-handler",
+            On::Job(_) => "job-handler",
+            On::Configuration { .. } => "configuration-handler",
+        }
+    }
+
+    /// What it subscribes to, if it is a topic.
+    pub(crate) fn subscription(&self) -> Option<Subscription> {
+        let On::Topic { pubsub, topic, dead_letter, metadata } = &self.on else { return None };
+        Some(Subscription {
+            pubsub: pubsub.clone(),
+            topic: topic.clone(),
             rules: Vec::new(),
             default: Some(Destination::Guest(self.guest.clone())),
-            metadata: self.metadata.clone(),
-            dead_letter_topic: self.dead_letter.clone(),
+            metadata: metadata.clone(),
+            dead_letter_topic: dead_letter.clone(),
             bulk: None,
             source: Source::Declarative,
-        }
+        })
     }
 }
 

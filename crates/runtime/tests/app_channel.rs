@@ -6,7 +6,7 @@ use common::{app_of, call, guest, runtime, spec};
 use http::{Method, Request, StatusCode, header};
 use pillion_api::pubsub::{Delivery, Destination, Source, TopicStatus};
 use pillion_api::{AppChannel, Code, Error, body};
-use pillion_runtime::{App, AppSpec, GuestSpec, Route, RouteTarget, Runtime, Trigger};
+use pillion_runtime::{App, AppSpec, GuestSpec, On, Route, RouteTarget, Runtime, Trigger};
 
 /// Answers a fixed text.
 fn says(text: &str) -> String {
@@ -86,11 +86,13 @@ async fn what_can_not_work_is_refused_when_the_app_is_made() {
     let routes = vec![route("/", &[], RouteTarget::Directory("/no/such/directory".into()))];
     assert!(refused(AppSpec { guests: two(), routes, ..spec() }).message().contains("can't be read"));
     let trigger = Trigger {
-        pubsub: "p".into(),
-        topic: "t".into(),
+        on: On::Topic {
+            pubsub: "p".into(),
+            topic: "t".into(),
+            dead_letter: None,
+            metadata: pillion_api::Metadata::new(),
+        },
         guest: "c".into(),
-        dead_letter: None,
-        metadata: pillion_api::Metadata::new(),
     };
     let routes = vec![route("/", &[], RouteTarget::Guest("a".into()))];
     assert!(
@@ -126,11 +128,13 @@ async fn an_event_goes_to_its_guest_and_the_answer_means_what_it_means_to_daprd(
         guests.iter().map(|(name, _)| route(&format!("/{name}"), &[], RouteTarget::Guest((*name).into()))).collect();
     let guests = guests.iter().map(|(name, wat)| GuestSpec::new(*name, guest(&runtime, wat))).collect();
     let trigger = Trigger {
-        pubsub: "p".into(),
-        topic: "t".into(),
+        on: On::Topic {
+            pubsub: "p".into(),
+            topic: "t".into(),
+            dead_letter: Some("dead".into()),
+            metadata: pillion_api::Metadata::new(),
+        },
         guest: "ok".into(),
-        dead_letter: Some("dead".into()),
-        metadata: pillion_api::Metadata::new(),
     };
     let app = app_of(&runtime, AppSpec { guests, routes, triggers: vec![trigger], ..spec() });
     let subscriptions = app.subscriptions().await.expect("a list");

@@ -203,10 +203,7 @@ async fn no_pointer_is_believed_and_limits_end_the_guest() {
         let error = post(&nn.app(body, Limits::default()), "").await.expect_err(body);
         assert_eq!(error.code(), code, "{body}: {error}");
     }
-    let few = nn.app(
-        "(call $open) (call $run) (call $open) (call $run)",
-        Limits { resources: 1, ..Limits::default() },
-    );
+    let few = nn.app("(call $open) (call $run) (call $open) (call $run)", Limits { resources: 1, ..Limits::default() });
     assert_eq!(
         post(&few, "").await.expect_err("too many graphs").reached().map(|limit| &*limit.key),
         Some("limits.resources")

@@ -7,8 +7,8 @@ use http::{Request, Response};
 use http_body::{Frame, SizeHint};
 use http_body_util::BodyExt;
 use pillion_api::{
-    AppChannel, Body, Code, Error, Result,
-    pubsub::{Delivery, Subscription, TopicStatus},
+    AppChannel, Body, Code, Error, Result, bindings, configuration, jobs,
+    pubsub::{BulkDelivery, Delivery, Subscription, TopicStatus},
 };
 use std::{
     panic::AssertUnwindSafe,
@@ -62,6 +62,30 @@ impl AppChannel for Bounded {
     async fn deliver(&self, delivery: Delivery) -> Result<TopicStatus> {
         let _slot = self.slot().await;
         self.inner.deliver(delivery).await
+    }
+
+    async fn deliver_bulk(&self, delivery: BulkDelivery) -> Result<Vec<TopicStatus>> {
+        let _slot = self.slot().await;
+        self.inner.deliver_bulk(delivery).await
+    }
+
+    async fn input_bindings(&self) -> Result<Vec<String>> {
+        self.inner.input_bindings().await
+    }
+
+    async fn binding_event(&self, event: bindings::Event) -> Result<bindings::Reply> {
+        let _slot = self.slot().await;
+        self.inner.binding_event(event).await
+    }
+
+    async fn job_event(&self, event: jobs::Event) -> Result<()> {
+        let _slot = self.slot().await;
+        self.inner.job_event(event).await
+    }
+
+    async fn configuration_update(&self, update: configuration::Update) -> Result<()> {
+        let _slot = self.slot().await;
+        self.inner.configuration_update(update).await
     }
 }
 

@@ -4,10 +4,12 @@ mod subscriptions;
 
 use crate::{headers, http_client, http_client::HttpClient};
 use async_trait::async_trait;
-use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri, header};
+use http::{HeaderValue, Request, Response, StatusCode, Uri, header};
 use pillion_api::{
-    AppChannel, Body, Code, Error, Result, body,
-    pubsub::{Delivery, Destination, Subscription, TopicStatus},
+    AppChannel, Body, Code, Error, Result, bindings, body,
+    callback::{self, MAX_ANSWER},
+    configuration, jobs,
+    pubsub::{BulkDelivery, Delivery, Destination, Subscription, TopicStatus},
 };
 use std::time::Duration;
 use tokio::net::TcpStream;
@@ -18,8 +20,6 @@ const PROBE_PAUSE: Duration = Duration::from_millis(100);
 const PROBE_TIMEOUT: Duration = Duration::from_millis(500);
 /// How long a start-up question may take, so that a silent app does not hold up its subscriptions for ever.
 const QUESTION_TIMEOUT: Duration = Duration::from_secs(30);
-/// What an app says to a delivery or a start-up question is read up to here, in bytes.
-const MAX_ANSWER: u64 = 1024 * 1024;
 
 /// The protocol that an app speaks on its port.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -95,6 +95,17 @@ impl RemoteApp {
         })
     }
 
+    /// Hands an event to the app.
+    async fn event(&self, request: Request<Body>) -> Result<(StatusCode, bytes::Bytes)> {
+        let response = self.send(request).await?;
+        let status = response.status();
+        // Only a small JSON object says anything; what is larger is no such object, and its end is not waited for.
+        match body::collect(response.into_body(), MAX_ANSWER).await {
+            Err(error) if error.code() == Code::RequestTooLarge => Ok((status, bytes::Bytes::new())),
+            answer => Ok((status, answer?)),
+        }
+    }
+
     /// Asks the app one of Dapr's questions at the start.
     async fn question(&self, path: &'static str) -> Result<(StatusCode, bytes::Bytes)> {
         let mut request = Request::new(body::empty());
@@ -132,38 +143,41 @@ impl AppChannel for RemoteApp {
     }
 
     async fn deliver(&self, delivery: Delivery) -> Result<TopicStatus> {
-        let request = delivery_request(delivery)?;
-        let response = self.send(request).await?;
-        let status = response.status();
-        // Only a small JSON object says anything; what is larger is no such object, and its end is not waited for.
-        let answer = match body::collect(response.into_body(), MAX_ANSWER).await {
-            Err(error) if error.code() == Code::RequestTooLarge => bytes::Bytes::new(),
-            answer => answer?,
-        };
+        let (status, answer) = self.event(callback::topic(path_of(&delivery.destination)?, &delivery)?).await?;
         Ok(TopicStatus::from_http(status, &answer))
+    }
+
+    async fn deliver_bulk(&self, delivery: BulkDelivery) -> Result<Vec<TopicStatus>> {
+        let (status, answer) = self.event(callback::bulk(path_of(&delivery.destination)?, &delivery)?).await?;
+        Ok(callback::bulk_statuses(&delivery, status, &answer))
+    }
+
+    async fn binding_event(&self, event: bindings::Event) -> Result<bindings::Reply> {
+        let response = self.send(callback::binding(&event)?).await?;
+        let status = response.status();
+        let answer = body::collect(response.into_body(), MAX_ANSWER).await?;
+        callback::binding_reply(&event.binding, status, answer)
+    }
+
+    async fn job_event(&self, event: jobs::Event) -> Result<()> {
+        let (status, _) = self.event(callback::job(&event)?).await?;
+        callback::job_done(&event.name, status)
+    }
+
+    async fn configuration_update(&self, update: configuration::Update) -> Result<()> {
+        for request in callback::configuration(&update)? {
+            let (status, _) = self.event(request).await?;
+            callback::configuration_taken(&update.store, status)?;
+        }
+        Ok(())
     }
 }
 
-fn delivery_request(delivery: Delivery) -> Result<Request<Body>> {
-    let Destination::Path(path) = &delivery.destination else {
-        return Err(Error::new(Code::RouteNotFound, "a native app has no guests that a message could go to"));
-    };
-    let mut request = Request::new(body::full(delivery.event));
-    *request.method_mut() = Method::POST;
-    let path = if path.starts_with('/') { path.clone() } else { format!("/{path}") };
-    let bad = |error| Error::new(Code::RequestRefused, format!("the route `{path}` is no path: {error}"));
-    *request.uri_mut() = path.parse().map_err(bad)?;
-    let headers = request.headers_mut();
-    for (name, value) in &delivery.metadata {
-        // Metadata that are no headers, or would break the framing, stay behind, as in daprd.
-        let (Ok(name), Ok(value)) = (name.parse::<HeaderName>(), HeaderValue::from_str(value)) else { continue };
-        if name != header::CONTENT_LENGTH && name != header::TRANSFER_ENCODING && name != header::HOST {
-            headers.insert(name, value);
+fn path_of(destination: &Destination) -> Result<&str> {
+    match destination {
+        Destination::Path(path) => Ok(path),
+        Destination::Guest(_) => {
+            Err(Error::new(Code::RouteNotFound, "a native app has no guests that a message could go to"))
         }
     }
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/cloudevents+json"));
-    if let Some(value) = delivery.traceparent.and_then(|text| HeaderValue::from_str(&text).ok()) {
-        headers.insert("traceparent", value);
-    }
-    Ok(request)
 }

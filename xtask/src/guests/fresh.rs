@@ -53,6 +53,7 @@ fn sources(guest: &Guest) -> Result<Vec<PathBuf>> {
     // Two guests share files with a neighbour; all small ones are looked at rather than a list kept.
     if folder.starts_with(guests_dir()) {
         sources.extend(files_below(&guests_dir().join("tf-first/src"))?);
+        sources.extend(files_below(&guests_dir().join("sdk-rust/src"))?);
     }
     sources.extend(files_below(&guests_dir().join("componentize/src"))?);
     sources.extend([folder.join("Cargo.toml"), guests_dir().join("Cargo.toml"), guests_dir().join("Cargo.lock")]);

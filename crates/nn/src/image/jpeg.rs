@@ -38,13 +38,18 @@ pub(super) fn decode(bytes: &[u8], limits: Limits) -> Result<Picture, ImageError
     Ok(Picture { width: width as u32, height: height as u32, rgb })
 }
 
+/// Whether all of the picture is in one scan, and nothing looks like the start of another.
+pub(super) fn has_one_scan(bytes: &[u8]) -> bool {
+    memchr::memmem::find_iter(bytes, &[0xFF, START_OF_SCAN]).take(2).count() == 1
+}
+
 /// Whether an end-of-image marker follows the first scan. Coded data can't contain one, but a thumbnail among the
 /// segments before the scan does.
 fn is_complete(bytes: &[u8]) -> bool {
     let mut rest = &bytes[2..];
     while let [0xFF, marker, tail @ ..] = rest {
         rest = match (*marker, tail) {
-            (START_OF_SCAN, _) => return tail.windows(2).any(|pair| pair == END_OF_IMAGE),
+            (START_OF_SCAN, _) => return memchr::memmem::rfind(tail, &END_OF_IMAGE).is_some(),
             // Fill bytes may precede a marker.
             (0xFF, _) => &rest[1..],
             (_, [high, low, ..]) => tail.get(usize::from(u16::from_be_bytes([*high, *low]))..).unwrap_or(&[]),
@@ -52,5 +57,5 @@ fn is_complete(bytes: &[u8]) -> bool {
         };
     }
     // Something between segments that the decoder skipped: be content with a marker anywhere.
-    bytes.windows(2).any(|pair| pair == END_OF_IMAGE)
+    memchr::memmem::find(bytes, &END_OF_IMAGE).is_some()
 }

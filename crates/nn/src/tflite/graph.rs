@@ -85,10 +85,16 @@ impl Graph {
         }
     }
 
-    pub(crate) fn run(&self, arena: &mut [u8], stop: &dyn Fn() -> bool) -> Result<(), Error> {
+    /// How many operators a run has.
+    pub(crate) fn steps(&self) -> usize {
+        self.steps.len()
+    }
+
+    /// Runs one operator; those before it have run.
+    pub(crate) fn step(&self, arena: &mut [u8], index: usize, stop: &dyn Fn() -> bool) -> Result<(), Error> {
         let mut pace = Pace::new(stop);
         let (activations, scratch) = arena.split_at_mut(self.activation_bytes);
-        for step in &self.steps {
+        if let Some(step) = self.steps.get(index) {
             pace.ask()?;
             let range = &self.ranges[step.output];
             let (before, rest) = activations.split_at_mut(range.start);

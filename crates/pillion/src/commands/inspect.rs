@@ -31,6 +31,7 @@ fn text(inspection: &Inspection) -> String {
     };
     fact(&mut out, "kind", &[kind]);
     fact(&mut out, "calls", &inspection.calls);
+    fact(&mut out, "handles", &inspection.handlers);
     fact(&mut out, "imports", &imports(inspection));
     fact(&mut out, "becomes", &inspection.mapping);
     let exports: Vec<String> = inspection.exports.iter().map(|export| export.name.clone()).collect();

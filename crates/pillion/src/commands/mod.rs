@@ -1,8 +1,13 @@
 //! One file a verb, and what they share: the runtime, the manifest, and how findings are shown.
 
+mod ask;
+pub(crate) mod build;
 pub(crate) mod check;
 pub(crate) mod compile;
 pub(crate) mod inspect;
+pub(crate) mod invoke;
+pub(crate) mod new;
+pub(crate) mod publish;
 pub(crate) mod run;
 pub(crate) mod serve;
 pub(crate) mod up;
@@ -11,7 +16,7 @@ use crate::{
     environment,
     flags::{Dapr, Global, Process},
     launch::{Plan, Settings, Work, models::Store, run_until_ended},
-    manifest::{Manifest, Places},
+    manifest::{FILE_NAME, Manifest, Places},
     print,
     telemetry::{logging, otlp, traces::Traces},
 };
@@ -55,9 +60,31 @@ pub(crate) fn report(mut findings: Vec<Diagnostic>) -> Result<()> {
     }
 }
 
+/// Folders that are looked into for a run file, from here upwards.
+const MAX_LEVELS: usize = 8;
+
+/// The run file of this folder or of the nearest one above: `dapr run -f` starts an app in its own folder, which is often
+/// one below the file.
+pub(crate) fn nearest_file() -> Result<PathBuf> {
+    let here = std::env::current_dir().context("there is no working directory")?;
+    let found = here.ancestors().take(MAX_LEVELS).map(|folder| folder.join(FILE_NAME)).find(|file| file.is_file());
+    found.with_context(|| {
+        format!("there is no `{FILE_NAME}` in `{}` or above\nhint: name it with `--run-file`", here.display())
+    })
+}
+
 /// Reads a run file; its warnings are shown.
 pub(crate) fn manifest(path: &Path) -> Result<Manifest> {
-    match Manifest::load(path, &places()) {
+    read_manifest(path, &places())
+}
+
+/// The same where guests that say how they are built need not be there.
+pub(crate) fn unbuilt_manifest(path: &Path) -> Result<Manifest> {
+    read_manifest(path, &Places { unbuilt: true, ..places() })
+}
+
+fn read_manifest(path: &Path, places: &Places) -> Result<Manifest> {
+    match Manifest::load(path, places) {
         Ok((manifest, warnings)) => {
             report(warnings)?;
             Ok(manifest)
@@ -68,7 +95,7 @@ pub(crate) fn manifest(path: &Path) -> Result<Manifest> {
 
 /// The user's own folders.
 pub(crate) fn places() -> Places {
-    Places { home: environment::home(), runtime: environment::dapr_runtime_path() }
+    Places { home: environment::home(), runtime: environment::dapr_runtime_path(), unbuilt: false }
 }
 
 /// The folder of compiled code and models.
@@ -121,6 +148,8 @@ pub(crate) async fn serve_to_end(
         grace: Duration::from_secs(process.dapr_graceful_shutdown_seconds),
         traces: traces()?,
         links,
+        // `serve` is what stands behind a daprd; what the other verbs start does where one announced itself.
+        behind_daprd: !links || environment::daprd_is_announced(),
     };
     let good = run_until_ended(plan, runtime, settings).await?;
     Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })

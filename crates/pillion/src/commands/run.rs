@@ -73,6 +73,7 @@ async fn plain(global: &Global, path: &Path, bytes: Vec<u8>, run: &Run, manifest
                 host: folder.host.clone(),
                 guest: folder.guest.clone(),
                 read_only: folder.read_only,
+                small_files: false,
             })
             .collect(),
         limits: Limits {

@@ -3,19 +3,16 @@
 use crate::{
     environment,
     flags::{Global, Serve},
-    manifest::{FILE_NAME, Manifest},
+    manifest::Manifest,
 };
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use pillion_api::diagnostic::nearest;
-use std::{path::PathBuf, process::ExitCode};
-
-/// Folders that are looked into for a run file, from here upwards.
-const MAX_LEVELS: usize = 8;
+use std::process::ExitCode;
 
 /// Starts the app that the flags or `APP_ID` name.
 pub(crate) async fn run(global: &Global, serve: Serve) -> Result<ExitCode> {
     super::start_logs(global)?;
-    let file = serve.run_file.map_or_else(nearest_file, Ok)?;
+    let file = serve.run_file.map_or_else(super::nearest_file, Ok)?;
     let mut manifest = super::manifest(&file)?;
     only(&mut manifest, serve.app_id.as_deref())?;
     if let Some(app) = manifest.apps.first_mut() {
@@ -26,15 +23,6 @@ pub(crate) async fn run(global: &Global, serve: Serve) -> Result<ExitCode> {
         }
     }
     super::serve_to_end(global, &serve.process, manifest, false).await
-}
-
-/// `dapr run -f` starts an app in its own folder, which is often one below the file.
-fn nearest_file() -> Result<PathBuf> {
-    let here = std::env::current_dir().context("there is no working directory")?;
-    let found = here.ancestors().take(MAX_LEVELS).map(|folder| folder.join(FILE_NAME)).find(|file| file.is_file());
-    found.with_context(|| {
-        format!("there is no `{FILE_NAME}` in `{}` or above\nhint: name it with `--run-file`", here.display())
-    })
 }
 
 fn only(manifest: &mut Manifest, app_id: Option<&str>) -> Result<()> {

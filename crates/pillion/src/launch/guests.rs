@@ -57,6 +57,7 @@ fn spec(app: &App, wasm: &WasmApp, guest: &Guest, loaded: pillion_runtime::Guest
         host: directory.host.clone(),
         guest: directory.guest.clone(),
         read_only: directory.read_only,
+        small_files: false,
     });
     GuestSpec {
         env,
@@ -115,7 +116,7 @@ impl Models {
         self.packed.insert(name.to_owned(), packed);
         if let Some(labels) = &model.labels {
             let host = lay_out_labels(&read(labels, work).await.context("its labels")?, work)?;
-            self.labels.push(Preopen { host, guest: format!("/models/{name}"), read_only: true });
+            self.labels.push(Preopen { host, guest: format!("/models/{name}"), read_only: true, small_files: true });
         }
         Ok(())
     }

@@ -4,8 +4,8 @@ use crate::telemetry::traces::{Span, Traces};
 use async_trait::async_trait;
 use http::{HeaderMap, HeaderValue, Request, Response};
 use pillion_api::{
-    AppChannel, Body, Result,
-    pubsub::{Delivery, Subscription, TopicStatus},
+    AppChannel, Body, Error, Result, bindings, configuration, jobs,
+    pubsub::{BulkDelivery, Delivery, Subscription, TopicStatus},
 };
 use std::sync::Arc;
 
@@ -61,4 +61,44 @@ impl AppChannel for Traced {
         }
         answer
     }
+
+    async fn deliver_bulk(&self, mut delivery: BulkDelivery) -> Result<Vec<TopicStatus>> {
+        let mut span = self.span("deliver_bulk", &HeaderMap::new());
+        span.set("messaging.destination.name", delivery.topic.as_str());
+        for entry in &mut delivery.entries {
+            entry.delivery.traceparent.get_or_insert_with(|| span.context().to_string());
+        }
+        judged(span, self.app.deliver_bulk(delivery).await)
+    }
+
+    async fn input_bindings(&self) -> Result<Vec<String>> {
+        self.app.input_bindings().await
+    }
+
+    async fn binding_event(&self, mut event: bindings::Event) -> Result<bindings::Reply> {
+        let mut span = self.span("binding_event", &HeaderMap::new());
+        span.set("dapr.binding", event.binding.as_str());
+        event.metadata.entry("traceparent".to_owned()).or_insert_with(|| span.context().to_string());
+        judged(span, self.app.binding_event(event).await)
+    }
+
+    async fn job_event(&self, event: jobs::Event) -> Result<()> {
+        let mut span = self.span("job_event", &HeaderMap::new());
+        span.set("dapr.job", event.name.as_str());
+        judged(span, self.app.job_event(event).await)
+    }
+
+    async fn configuration_update(&self, update: configuration::Update) -> Result<()> {
+        let mut span = self.span("configuration_update", &HeaderMap::new());
+        span.set("dapr.configuration", update.store.as_str());
+        judged(span, self.app.configuration_update(update).await)
+    }
+}
+
+/// Ends a span by what came of its call.
+fn judged<T>(mut span: Span, answer: Result<T>) -> Result<T> {
+    if let Some(code) = answer.as_ref().err().map(Error::code) {
+        span.fail(code.name());
+    }
+    answer
 }

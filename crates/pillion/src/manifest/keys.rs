@@ -186,8 +186,10 @@ pub(super) const ON: &[Key] = &[
     key("topic", "text", "", "a topic of it"),
     key("deadLetterTopic", "text", "", "where events go that could not be handled"),
     key("metadata", "mapping of texts", "", "metadata of the subscription"),
-    not_yet("binding", "text", "", "an input binding"),
-    not_yet("job", "text", "", "a job"),
+    key("binding", "text", "", "an input binding"),
+    key("job", "text", "", "a job"),
+    key("configuration", "text", "", "a configuration store, followed from the start"),
+    key("keys", "list of texts", "all", "the keys of it"),
     key("guest", "text", "the only guest", "the guest that is started"),
 ];
 

@@ -23,7 +23,7 @@ pub(crate) use lone::RunFlags;
 pub(crate) use models::{FileSource, Model};
 pub(crate) use paths::Places;
 pub(crate) use settings::{AppProtocol, HealthCheck};
-pub(crate) use wasm::{Directory, Guest, Route, RouteTarget, Trigger, TriggerKind, WasmApp};
+pub(crate) use wasm::{Build, Directory, Guest, Route, RouteTarget, Trigger, TriggerKind, WasmApp};
 
 use pillion_sidecar::yaml::Place;
 use std::{collections::BTreeMap, path::PathBuf};

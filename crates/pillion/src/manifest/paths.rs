@@ -10,6 +10,8 @@ pub(crate) struct Places {
     pub(crate) home: Option<PathBuf>,
     /// `DAPR_RUNTIME_PATH`: holds `.dapr` instead of the home.
     pub(crate) runtime: Option<PathBuf>,
+    /// Guests that say how they are built may be missing yet.
+    pub(crate) unbuilt: bool,
 }
 
 /// What a path must name.

@@ -206,29 +206,46 @@ fn read_trigger(node: &Node, owner: &str, names: &Names, findings: &mut Findings
     let kind = read_kind(&mut fields, findings);
     let guest = names.find(&mut fields, findings);
     // Asked for whatever the kind: a key of another kind gets its own message.
-    for other in ["topic", "deadLetterTopic", "metadata"] {
-        if let (Some(TriggerKind::Binding(_) | TriggerKind::Job(_)), Some(entry)) = (&kind, fields.entry(other)) {
-            findings.error(entry.at, format!("{}: `{other}` goes with `pubsub` only", fields.owner()));
+    for (other, with) in
+        [("topic", "pubsub"), ("deadLetterTopic", "pubsub"), ("metadata", "pubsub"), ("keys", "configuration")]
+    {
+        let wrong = kind.as_ref().is_some_and(|kind| key_of(kind) != with);
+        if let Some(entry) = fields.entry(other).filter(|_| wrong) {
+            findings.error(entry.at, format!("{}: `{other}` goes with `{with}` only", fields.owner()));
         }
     }
     keys::close(fields, &[ON], Unknown::Error, findings);
     Some(Trigger { kind: kind?, guest: guest?, at: node.at })
 }
 
+/// The key that says what a trigger is.
+fn key_of(kind: &TriggerKind) -> &'static str {
+    match kind {
+        TriggerKind::Topic { .. } => "pubsub",
+        TriggerKind::Binding(_) => "binding",
+        TriggerKind::Job(_) => "job",
+        TriggerKind::Configuration { .. } => "configuration",
+    }
+}
+
 fn read_kind(fields: &mut Fields<'_>, findings: &mut Findings) -> Option<TriggerKind> {
-    let [pubsub, binding, job] = ["pubsub", "binding", "job"].map(|key| fields.entry(key));
+    let [pubsub, binding, job, configuration] =
+        ["pubsub", "binding", "job", "configuration"].map(|key| fields.entry(key));
     let topic = fields.entry("topic").is_some();
     let dead_letter = fields.text("deadLetterTopic", findings).map(str::to_owned);
     let metadata = fields.text_map("metadata", findings);
-    match [pubsub, binding, job].into_iter().flatten().collect::<Vec<_>>().as_slice() {
+    let keys = fields.texts("keys", findings).into_iter().map(|(_, key)| key.to_owned()).collect();
+    match [pubsub, binding, job, configuration].into_iter().flatten().collect::<Vec<_>>().as_slice() {
         [] => {
-            let message = format!("{}: `pubsub`, `binding` or `job` is missing", fields.owner());
+            let message = format!("{}: `pubsub`, `binding`, `job` or `configuration` is missing", fields.owner());
             findings.error_hint(fields.at(), message, "write `{ pubsub: <component>, topic: <topic> }`");
             return None;
         }
         [_] => {}
         [_, second, ..] => {
-            findings.error(second.at, format!("{}: `pubsub`, `binding` and `job` exclude each other", fields.owner()));
+            let message =
+                format!("{}: `pubsub`, `binding`, `job` and `configuration` exclude each other", fields.owner());
+            findings.error(second.at, message);
             return None;
         }
     }
@@ -237,6 +254,10 @@ fn read_kind(fields: &mut Fields<'_>, findings: &mut Findings) -> Option<Trigger
     }
     if job.is_some() {
         return fields.required_text("job", findings).map(|name| TriggerKind::Job(name.to_owned()));
+    }
+    if configuration.is_some() {
+        let store = fields.required_text("configuration", findings)?.to_owned();
+        return Some(TriggerKind::Configuration { store, keys });
     }
     let pubsub = fields.required_text("pubsub", findings).map(str::to_owned);
     if !topic {

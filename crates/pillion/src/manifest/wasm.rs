@@ -37,7 +37,7 @@ pub(crate) struct WasmApp {
     /// What starts guests beside requests.
     pub(crate) triggers: Vec<Trigger>,
     /// How all guests are built, for those that don't say it themselves.
-    #[allow(dead_code, reason = "for `pillion dev` and `pillion build`")]
+    #[allow(dead_code, reason = "each guest has it, too")]
     pub(crate) build: Option<Build>,
     /// Models by the name that the guests use.
     pub(crate) models: BTreeMap<String, Model>,
@@ -65,7 +65,6 @@ pub(crate) struct Guest {
     /// What its calls find of earlier ones.
     pub(crate) mode: Mode,
     /// How it is built.
-    #[allow(dead_code, reason = "for `pillion dev` and `pillion build`")]
     pub(crate) build: Option<Build>,
 }
 
@@ -133,6 +132,13 @@ pub(crate) enum TriggerKind {
     Binding(String),
     /// A job.
     Job(String),
+    /// Changes of configuration.
+    Configuration {
+        /// The component.
+        store: String,
+        /// The keys; none is all.
+        keys: Vec<String>,
+    },
 }
 
 /// A folder that the guests see.
@@ -295,13 +301,18 @@ fn check_source(
             return None;
         }
     };
-    if base.folder.is_none() || path.is_file() {
+    let may_come = base.places.unbuilt && build.is_some() && !path.exists();
+    if base.folder.is_none() || path.is_file() || may_come {
         return Some(path);
     }
     let wrong = if path.exists() { "is not a file" } else { "does not exist" };
     let message = format!("{owner}: the guest `{}` {wrong}", named(&path));
     match build {
-        Some(build) => findings.error_hint(node.at, message, format!("build it first: `{}`", shown(&build.command))),
+        Some(build) => findings.error_hint(
+            node.at,
+            message,
+            format!("build it first, by `pillion build` or `{}`", shown(&build.command)),
+        ),
         None => findings.error_hint(
             node.at,
             message,

@@ -1,9 +1,9 @@
 //! `wasmedge_image`: decodes a picture, scales it to what a model takes, and lays it out.
 
-use super::{memory, off_thread};
+use super::{compute, memory};
 use crate::instance::Host;
 use pillion_api::{Code, Error};
-use pillion_nn::image::{self, Kind, Pixel};
+use pillion_nn::image::{Kind, Pixel};
 use std::sync::Arc;
 use wasmtime::{Caller, Linker};
 
@@ -86,6 +86,6 @@ async fn load(
         let what = format!("guest `{}` asked for a picture of {} × {} pixels", call.hosted.name, size.0, size.1);
         return Err(Error::new(Code::GuestTrap, what));
     };
-    let loaded = off_thread(&call, move |_| image::load(&bytes, kind, width, height, pixel)).await?;
+    let loaded = compute::load_picture(&call, bytes, kind, compute::Size { width, height }, pixel).await?;
     loaded.map_err(|error| Error::new(Code::UnprocessableData, format!("the picture can't be read: {error}")))
 }

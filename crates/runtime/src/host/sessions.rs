@@ -1,6 +1,7 @@
 //! The inference sessions of one call: what a guest opened, set, ran and read.
 
-use super::{memory, off_thread};
+use super::compute::{infer, off_thread};
+use super::memory;
 use crate::call::Call;
 use crate::instance::Host;
 use crate::limits::key;
@@ -263,24 +264,11 @@ pub(super) async fn run(caller: &mut Caller<'_, Host>, session: u32) -> Outcome<
     room_for(caller, model.outputs().iter().map(|output| output.bytes).sum())?;
     // Lent, not copied: a picture's tensor is large. They come back below, for the guest may run the session again.
     let inputs = std::mem::take(&mut session_of(caller, session)?.inputs);
-    let (outputs, inputs) = off_thread(&call, move |stop| (infer(&model, &inputs, stop), inputs)).await?;
+    let (outputs, inputs) = infer(&call, model, inputs).await?;
     session_of(caller, session)?.inputs = inputs;
     let outputs = outputs.map_err(|error| of_nn(caller, &error))?;
     session_of(caller, session)?.outputs = Some(outputs);
     Ok(())
-}
-
-pub(super) fn infer(
-    model: &Arc<Model>,
-    inputs: &[(usize, Vec<u8>)],
-    stop: &dyn Fn() -> bool,
-) -> Result<Vec<Arc<[u8]>>, pillion_nn::Error> {
-    let mut context = model.context();
-    for (index, data) in inputs {
-        context.set_input(*index, data)?;
-    }
-    context.run(stop)?;
-    (0..model.outputs().len()).map(|index| context.output(index).map(Arc::from)).collect()
 }
 
 /// A handle of an output; 0 where there is none of that name, which the crates read as an empty tensor.

@@ -59,7 +59,7 @@ fn the_runtime_path_replaces_the_home() {
     fs::create_dir_all(dir.path().join("data/.dapr/components")).expect("a folder");
     fs::create_dir_all(dir.path().join("static/.dapr/components")).expect("a folder");
     fs::write(dir.path().join("dapr.yaml"), WITHOUT_ANY).expect("written");
-    let places = Places { home: Some(dir.path().join("home")), runtime: Some(dir.path().join("data")) };
+    let places = Places { home: Some(dir.path().join("home")), runtime: Some(dir.path().join("data")), unbuilt: false };
     let (manifest, _) = Manifest::load(dir.path(), &places).expect("good");
     assert_eq!(manifest.apps[0].resources_paths, [dir.path().join("data/.dapr/components")]);
     fs::write(dir.path().join("dapr.yaml"), format!("common: {{ runtimePath: static }}\n{WITHOUT_ANY}"))

@@ -6,8 +6,9 @@ pub(super) use define::{errors, graph, inference, tensor};
 
 use super::asking::{Held, shown};
 use crate::call::Call;
-use crate::host::sessions::{MAX_DIMENSIONS, infer, packed};
-use crate::host::{off_thread, wasi_nn};
+use crate::host::compute::infer;
+use crate::host::sessions::{MAX_DIMENSIONS, packed};
+use crate::host::wasi_nn;
 use pillion_api::Error;
 use pillion_nn::{Element, Model, TensorInfo};
 use std::sync::Arc;
@@ -211,8 +212,7 @@ async fn compute(
     }
     let of_outputs = model.outputs().iter().map(|output| output.bytes).sum();
     let _held = Held::new(call, of_outputs)?;
-    let of_task = Arc::clone(&model);
-    let outputs = off_thread(call, move |stop| infer(&of_task, &inputs, stop)).await?;
+    let (outputs, _) = infer(call, Arc::clone(&model), inputs).await?;
     let outputs = match outputs {
         Err(pillion_nn::Error::Stopped) => return Err(call.timed_out().into()),
         Err(error) => return told(ErrorCode::RuntimeError, error.to_string()),

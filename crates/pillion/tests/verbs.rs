@@ -1,0 +1,195 @@
+//! `new`, `build`, `invoke`, `publish`: from a template to an answer.
+
+mod common;
+
+use common::{Running, free_ports, pillion, root, run};
+use std::{fs, path::Path, process::Stdio};
+
+/// Whether a program is installed; a line that counts as a skip if not.
+fn has(program: &str, test: &str) -> bool {
+    let found = std::process::Command::new(program).arg("version").stdout(Stdio::null()).stderr(Stdio::null()).status();
+    if found.is_err() {
+        println!("skipped: {test}: no {program}");
+    }
+    found.is_ok()
+}
+
+/// Starts the folder's run file on other ports than the template's.
+fn up(dir: &Path) -> (Running, [u16; 2]) {
+    let original = fs::read_to_string(dir.join("dapr.yaml")).expect("a run file");
+    for _ in 0..5 {
+        let [app, dapr] = free_ports();
+        let text = original.replace("8080", &app.to_string()).replace("3500", &dapr.to_string());
+        fs::write(dir.join("dapr.yaml"), text).expect("written");
+        match Running::start(&["up", "--metrics-port", "0"], dir) {
+            Ok(running) => return (running, [app, dapr]),
+            Err(printed) if printed.contains("in use") => {}
+            Err(printed) => panic!("{printed}"),
+        }
+    }
+    panic!("no free ports");
+}
+
+#[test]
+fn templates_are_listed_and_each_is_a_good_manifest_once_built() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let listed = run(&["new", "--output", "json"], dir.path());
+    assert!(listed.status.success(), "{}", listed.stderr);
+    let templates: Vec<serde_json::Value> = serde_json::from_str(&listed.stdout).expect("JSON");
+    assert!(templates.len() >= 4, "{templates:?}");
+    for template in &templates {
+        let name = template["name"].as_str().expect("a name");
+        let made = run(&["new", name, &format!("my-{name}")], dir.path());
+        assert!(made.status.success(), "{}", made.stderr);
+        let folder = dir.path().join(format!("my-{name}"));
+        assert!(folder.join(".gitignore").exists() && folder.join("README.md").exists());
+        let check = run(&["check"], &folder);
+        assert!(check.stderr.contains("build it first, by `pillion build`"), "{name}: {}", check.stderr);
+        let text = fs::read_to_string(folder.join("dapr.yaml")).expect("a run file");
+        assert!(!text.contains("{{name}}") && text.contains(&format!("appID: my-{name}")), "{text}");
+    }
+}
+
+#[test]
+fn a_wrong_template_name_or_folder_is_refused_with_what_to_do() {
+    let dir = tempfile::tempdir().expect("a folder");
+    fs::create_dir(dir.path().join("there")).expect("a folder");
+    fs::write(dir.path().join("there/file"), "").expect("written");
+    for (args, wanted) in [
+        (&["new", "rust-htp", "x"][..], "did you mean `rust-http`?"),
+        (&["new", "rust-http"], "`pillion new TEMPLATE NAME`"),
+        (&["new", "rust-http", "../x"], "can't be a name"),
+        (&["new", "rust-http", "X"], "can't be a name"),
+        (&["new", "rust-http", "there"], "is there already"),
+    ] {
+        let refused = run(args, dir.path());
+        assert!(!refused.status.success() && refused.stderr.contains(wanted), "{args:?}: {}", refused.stderr);
+    }
+    assert_eq!(fs::read_dir(dir.path()).expect("a folder").count(), 1, "nothing was made");
+}
+
+#[test]
+fn a_template_of_go_is_made_built_served_and_called() {
+    if !has("go", "a_template_of_go_is_made_built_served_and_called") {
+        return;
+    }
+    let dir = tempfile::tempdir().expect("a folder");
+    assert!(run(&["new", "go-command", "greeter"], dir.path()).status.success());
+    let folder = dir.path().join("greeter");
+    let built = run(&["build"], &folder);
+    assert!(built.status.success() && folder.join("greeter.wasm").exists(), "{}", built.stderr);
+    let (_running, _) = up(&folder);
+    // The run file of the folder says which port.
+    let answer = run(&["invoke", "--app-id", "greeter", "--method", "hello", "--data", "you"], &folder);
+    assert_eq!((answer.status.success(), answer.stdout.as_str()), (true, "hello you\n"), "{}", answer.stderr);
+}
+
+#[test]
+fn a_build_says_what_failed_and_what_is_missing() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let manifest = |build: &str| {
+        let text = format!(
+            "version: 1\napps:\n  - appID: a\n    appDirPath: .\n    wasm:\n      source: out/a.wat\n      {build}\n"
+        );
+        fs::write(dir.path().join("dapr.yaml"), text).expect("written");
+    };
+    let cat = root().join("examples/hello/cat.wat").display().to_string();
+    manifest("build: { command: exit 3 }");
+    let failed = run(&["build"], dir.path());
+    assert!(!failed.status.success() && failed.stderr.contains("exit status: 3"), "{}", failed.stderr);
+    manifest("build: { command: 'true' }");
+    let empty = run(&["build"], dir.path());
+    assert!(empty.stderr.contains("left no `out/a.wat`, the source of a/a"), "{}", empty.stderr);
+    manifest(&format!("build: {{ command: mkdir -p out && cp {cat} out/a.wat }}"));
+    let built = run(&["build"], dir.path());
+    assert!(built.status.success() && built.stdout.is_empty(), "{}", built.stderr);
+    assert!(run(&["check"], dir.path()).status.success());
+    let other = run(&["build", "--app-id", "b"], dir.path());
+    assert!(other.stderr.contains("no guest of an app `b`"), "{}", other.stderr);
+}
+
+/// An echo that takes events, too.
+fn echo(dir: &Path) -> (Running, [u16; 2]) {
+    fs::copy(common::guest("echo-command"), dir.join("echo.wasm")).expect("a guest");
+    let component = "apiVersion: dapr.io/v1alpha1\nkind: Component\nmetadata: {name: pubsub}\nspec: {type: pubsub.in-memory, version: v1}\n";
+    fs::create_dir_all(dir.join("components")).expect("a folder");
+    fs::write(dir.join("components/pubsub.yaml"), component).expect("written");
+    let manifest = "version: 1
+common: { resourcesPath: ./components }
+apps:
+  - appID: echo
+    appDirPath: .
+    appPort: 8080
+    daprHTTPPort: 3500
+    wasm: { source: echo.wasm, on: [{ pubsub: pubsub, topic: orders }] }
+";
+    fs::write(dir.join("dapr.yaml"), manifest).expect("written");
+    up(dir)
+}
+
+#[test]
+fn an_app_is_invoked_and_gets_what_is_published() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let (mut running, [_, dapr]) = echo(dir.path());
+    let port = dapr.to_string();
+    fs::write(dir.path().join("body"), "from a file").expect("written");
+    for (more, wanted) in [
+        (&["--data", "typed"][..], "typed"),
+        (&["--data-file", "body"], "from a file"),
+        (&["-v", "get"], "env REQUEST_METHOD=GET"),
+    ] {
+        let args = [&["invoke", "-a", "echo", "-m", "/deep/path?x=1", "-H", &port], more].concat();
+        let answer = run(&args, dir.path());
+        assert!(
+            answer.status.success() && answer.stdout.contains(wanted),
+            "{args:?}: {}{}",
+            answer.stdout,
+            answer.stderr
+        );
+        assert!(answer.stdout.contains("env QUERY_STRING=x=1"), "{}", answer.stdout);
+    }
+    let published = run(
+        &[
+            "publish",
+            "-i",
+            "echo",
+            "-p",
+            "pubsub",
+            "-t",
+            "orders",
+            "-d",
+            "{\"id\": 7}",
+            "-m",
+            "{\"cloudevent.id\": \"e7\"}",
+        ],
+        dir.path(),
+    );
+    assert_eq!(published.stdout, "Event published successfully\n", "{}", published.stderr);
+    assert!(running.wait_for("echoed"), "{}", running.printed());
+}
+
+#[test]
+fn what_cannot_be_asked_is_said_in_words() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let (_running, [_, dapr]) = echo(dir.path());
+    let port = dapr.to_string();
+    let elsewhere = tempfile::tempdir().expect("a folder");
+    let [closed] = free_ports();
+    let closed = closed.to_string();
+    for (args, wanted) in [
+        (&["invoke", "-a", "nobody", "-m", "x", "-H", &port][..], "the answer is 500"),
+        (&["invoke", "-a", "echo", "-m", "x", "-v", "a b", "-H", &port], "`--verb a b`"),
+        (&["invoke", "-a", "echo", "-m", "x", "-H", &closed], "no sidecar answers on port"),
+        (&["invoke", "-a", "echo", "-m", "x"], "nothing says where a sidecar listens: there is no `dapr.yaml`"),
+        (&["publish", "-i", "echo", "-p", "none", "-t", "t", "-d", "x", "-H", &port], "the answer is 404"),
+        (&["publish", "-i", "echo", "-p", "pubsub", "-t", "t", "-m", "[]", "-H", &port], "must be a JSON object"),
+        (
+            &["publish", "-i", "echo", "-p", "pubsub", "-t", "t", "--data-file", "none", "-H", &port],
+            "`none` can't be read",
+        ),
+    ] {
+        let refused = pillion().args(args).current_dir(elsewhere.path()).output().expect("the binary starts");
+        let said = String::from_utf8_lossy(&refused.stderr);
+        assert!(!refused.status.success() && said.contains(wanted), "{args:?}: {said}");
+    }
+}

@@ -1,0 +1,129 @@
+//! Events of every kind, typed for a dapr guest and as HTTP for any other.
+
+use super::double::values;
+use super::{Double, Limits, On, app, cases, everything, get, runtime, text};
+use http::StatusCode;
+use pillion_api::pubsub::{BulkDelivery, BulkDeliveryEntry, Delivery, Destination, TopicStatus};
+use pillion_api::{AppChannel, Code, Metadata, bindings, configuration, jobs};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How long a test waits for what must come.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+fn delivery(data: &str) -> Delivery {
+    let event = format!(r#"{{"id":"1","datacontenttype":"text/plain","data":"{data}"}}"#);
+    Delivery {
+        pubsub: "c".into(),
+        topic: "t".into(),
+        destination: Destination::Guest("cases".into()),
+        event: event.into(),
+        metadata: Metadata::new(),
+        traceparent: None,
+    }
+}
+
+#[tokio::test]
+async fn a_message_comes_typed_and_its_status_goes_back() {
+    let (runtime, double) = (runtime(), Arc::<Double>::default());
+    let app = app(&runtime, &double);
+    for (data, status) in [("x", TopicStatus::Success), ("retry", TopicStatus::Retry), ("drop", TopicStatus::Drop)] {
+        assert_eq!(app.deliver(delivery(data)).await.expect("a status"), status, "{data}");
+        assert_eq!(double.take(), [format!("save_state c event=c t 1 {data} None")]);
+        let by_path = Delivery { destination: Destination::Path("anywhere".into()), ..delivery(data) };
+        assert_eq!(app.deliver(by_path).await.expect("a status"), status, "{data} by path");
+        double.take();
+    }
+    let error = app.deliver(delivery("fail")).await.expect_err("the guest's own error");
+    assert_eq!(error.code(), Code::GuestError);
+    assert!(error.message().ends_with("as asked"), "{error}");
+    let broken = Delivery { event: "no event".into(), ..delivery("") };
+    assert_eq!(app.deliver(broken).await.expect_err("no event").code(), Code::PubsubCloudEventsSer);
+}
+
+#[tokio::test]
+async fn of_several_messages_one_that_the_guest_forgets_comes_again() {
+    let (runtime, double) = (runtime(), Arc::<Double>::default());
+    let app = app(&runtime, &double);
+    let entry = |(id, data): (&str, &str)| BulkDeliveryEntry {
+        entry_id: id.into(),
+        delivery: delivery(data),
+        content_type: None,
+    };
+    let bulk = BulkDelivery {
+        id: "b".into(),
+        pubsub: "c".into(),
+        topic: "t".into(),
+        destination: Destination::Guest("cases".into()),
+        entries: [("1", "x"), ("2", "drop"), ("3", "x")].map(entry).into(),
+        metadata: Metadata::new(),
+    };
+    let statuses = app.deliver_bulk(bulk).await.expect("statuses");
+    assert_eq!(statuses, [TopicStatus::Retry, TopicStatus::Drop, TopicStatus::Success]);
+}
+
+#[tokio::test]
+async fn bindings_jobs_and_configuration_come_typed() {
+    let (runtime, double) = (runtime(), Arc::<Double>::default());
+    let app = app(&runtime, &double);
+    let metadata: Metadata = [("subject".to_owned(), "s".to_owned())].into();
+    let event =
+        |data: &str| bindings::Event { binding: "b".into(), data: data.to_owned().into(), metadata: metadata.clone() };
+    let reply = app.binding_event(event("x")).await.expect("a reply");
+    assert_eq!((&reply.data[..], &reply.to[..], reply.parallel), (&b"x"[..], &["elsewhere".to_owned()][..], true));
+    assert_eq!(double.take(), [r#"save_state c event=b x [("subject", "s")] None"#]);
+    assert_eq!(app.binding_event(event("")).await.expect("none"), bindings::Reply::default());
+    assert_eq!(app.binding_event(event("fail")).await.expect_err("as asked").code(), Code::GuestError);
+    double.take();
+
+    let job = |data: &'static str| jobs::Event { name: "j".into(), data: data.into(), content_type: None };
+    app.job_event(job("{}")).await.expect("done");
+    assert_eq!(double.take(), ["save_state c event=j {} None None"]);
+    assert_eq!(app.job_event(job("fail")).await.expect_err("as asked").code(), Code::GuestError);
+    double.take();
+
+    let update = configuration::Update { store: "s".into(), id: "7".into(), items: values("k", "v") };
+    app.configuration_update(update).await.expect("taken");
+    assert_eq!(double.take(), ["save_state c event=s 7 k=v None"]);
+}
+
+#[tokio::test]
+async fn configuration_that_on_names_is_followed_from_the_start() {
+    let (runtime, double) = (runtime(), Arc::<Double>::default());
+    double.updates.lock().expect("no panic").push(values("k", "new"));
+    let on = vec![On::Configuration { store: "c".into(), keys: vec!["k".into()] }];
+    let app = cases(&runtime, double.clone(), everything(), Limits::default(), on);
+    app.follow_configuration();
+    let noted = async {
+        while !double.seen.lock().expect("no panic").iter().any(|seen| seen == "save_state c event=c id k=new None") {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, noted).await.expect("the update comes");
+    // The guest asks for the same again and gets the same.
+    double.take();
+    assert_eq!(text(&app, "/call/configuration.subscribe").await, "id");
+    assert!(double.take().is_empty());
+}
+
+#[tokio::test]
+async fn a_request_and_its_answer_are_http() {
+    let (runtime, double) = (runtime(), Arc::<Double>::default());
+    let app = app(&runtime, &double);
+    assert_eq!(get(&app, "/status/418").await.0, StatusCode::IM_A_TEAPOT);
+    let (status, answer) = get(&app, "/status/7").await;
+    let answer = String::from_utf8_lossy(&answer).into_owned();
+    assert!(status == StatusCode::INTERNAL_SERVER_ERROR && answer.contains("7 is no status"), "{status} {answer}");
+    let (status, answer) = get(&app, "/fail/on-purpose").await;
+    let answer = String::from_utf8_lossy(&answer).into_owned();
+    assert_eq!(status, StatusCode::INTERNAL_SERVER_ERROR);
+    assert!(answer.contains("PILLION_GUEST_ERROR") && answer.contains("on-purpose"), "{answer}");
+}
+
+#[tokio::test]
+async fn the_names_of_input_bindings_are_those_of_on() {
+    let (runtime, double) = (runtime(), Arc::<Double>::default());
+    let on = vec![On::Binding("nightly".into()), On::Job("j".into())];
+    let app = cases(&runtime, double, everything(), Limits::default(), on);
+    assert_eq!(app.input_bindings().await.expect("names"), ["nightly"]);
+}

@@ -1,0 +1,39 @@
+//! The package `pillion:dapr`: what was released stays as it was.
+
+use super::root;
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+fn package(dir: &Path) -> BTreeMap<String, String> {
+    let files = fs::read_dir(dir).unwrap_or_else(|error| panic!("{}: {error}", dir.display()));
+    let read = |entry: fs::DirEntry| {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        (name, fs::read_to_string(entry.path()).expect("text"))
+    };
+    files.map(|entry| read(entry.expect("an entry"))).filter(|(name, _)| name.ends_with(".wit")).collect()
+}
+
+/// A change of a released package needs another version, and a frozen copy of its own.
+#[test]
+fn the_package_is_that_of_its_release() {
+    let (now, frozen) = (package(&root().join("wit/dapr")), package(&root().join("wit/released/dapr-0.1.0")));
+    assert_eq!(now.keys().collect::<Vec<_>>(), frozen.keys().collect::<Vec<_>>(), "the files of the package");
+    for (name, text) in &now {
+        assert_eq!(text, &frozen[name], "`wit/dapr/{name}` is not as it was released: give the package a new version");
+    }
+}
+
+#[test]
+fn every_function_says_what_it_stands_for() {
+    let mut silent = Vec::new();
+    for (file, text) in package(&root().join("wit/dapr")) {
+        let lines: Vec<&str> = text.lines().collect();
+        for pair in lines.windows(2).filter(|pair| pair[1].contains(": func(")) {
+            if !pair[0].trim_start().starts_with("///") {
+                silent.push(format!("{file}: {}", pair[1].trim()));
+            }
+        }
+    }
+    assert!(silent.is_empty(), "no doc comment: {silent:#?}");
+}

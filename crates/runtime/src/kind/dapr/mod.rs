@@ -1,0 +1,154 @@
+//! Guests of the package `pillion:dapr`: handlers of typed events. A guest exports those that it has.
+
+mod cloud_event;
+mod events;
+mod invocation;
+
+pub(crate) use cloud_event::topic_event;
+pub(crate) use events::{Binding, BulkTopic, Configuration, Job, Topic};
+pub(crate) use invocation::invoke;
+
+use crate::call::Call;
+use crate::inspect::invalid;
+use crate::instance::{self, Host, Wasi, in_time};
+use crate::program::Program;
+use crate::{Inspection, code, trap};
+use pillion_api::{Code, Error};
+use pillion_wit::exports::pillion::dapr;
+use std::pin::pin;
+use std::sync::Arc;
+use wasmtime::Store;
+use wasmtime::component::{Instance, InstancePre};
+
+/// What the names of all handlers begin with.
+const PACKAGE: &str = "pillion:dapr/";
+/// The version that this host calls.
+const VERSION: &str = "0.1.0";
+/// So much of the text of a handler's own error is shown.
+const MAX_ERROR_TEXT: usize = 8 << 10;
+
+/// The handlers that this host calls, as `on:` and errors name them.
+pub(crate) const HANDLERS: [&str; 6] = [
+    "invocation-handler",
+    "topic-handler",
+    "bulk-topic-handler",
+    "binding-handler",
+    "job-handler",
+    "configuration-handler",
+];
+
+/// Whether a component exports a handler.
+pub(crate) fn has(inspection: &Inspection, handler: &str) -> bool {
+    inspection.exports(&format!("{PACKAGE}{handler}@{VERSION}"))
+}
+
+/// The handlers that a component exports.
+pub(crate) fn handlers(inspection: &Inspection) -> Vec<String> {
+    HANDLERS.iter().filter(|handler| has(inspection, handler)).map(|handler| (*handler).to_owned()).collect()
+}
+
+/// Linked code.
+pub(crate) struct DaprPre {
+    pre: InstancePre<Host>,
+    handlers: Handlers,
+}
+
+/// Where each handler is, if there is one.
+struct Handlers {
+    invocation: Option<dapr::invocation_handler::GuestIndices>,
+    topic: Option<dapr::topic_handler::GuestIndices>,
+    bulk_topic: Option<dapr::bulk_topic_handler::GuestIndices>,
+    binding: Option<dapr::binding_handler::GuestIndices>,
+    job: Option<dapr::job_handler::GuestIndices>,
+    configuration: Option<dapr::configuration_handler::GuestIndices>,
+}
+
+impl DaprPre {
+    /// # Errors
+    /// [`Code::GuestInvalid`] where a handler has not the functions of its interface.
+    pub(crate) fn new(pre: InstancePre<Host>, inspection: &Inspection) -> Result<Self, Error> {
+        macro_rules! find {
+            ($module:ident, $handler:literal) => {
+                has(inspection, $handler).then(|| dapr::$module::GuestIndices::new(&pre)).transpose().map_err(
+                    |error| {
+                        invalid(format!("exports `{}` in another shape: {error:#}", $handler))
+                            .hint("build it against this version's `wit/`")
+                    },
+                )?
+            };
+        }
+        let handlers = Handlers {
+            invocation: find!(invocation_handler, "invocation-handler"),
+            topic: find!(topic_handler, "topic-handler"),
+            bulk_topic: find!(bulk_topic_handler, "bulk-topic-handler"),
+            binding: find!(binding_handler, "binding-handler"),
+            job: find!(job_handler, "job-handler"),
+            configuration: find!(configuration_handler, "configuration-handler"),
+        };
+        Ok(Self { pre, handlers })
+    }
+}
+
+/// What a handler answers, or the text of its error.
+type Said<T> = wasmtime::Result<Result<T, String>>;
+
+/// Something that a handler takes.
+pub(crate) trait Event: Send + 'static {
+    /// What the handler says.
+    type Answer: Send + 'static;
+    /// The handler's name.
+    const HANDLER: &'static str;
+
+    /// Calls the handler; none where the guest has none.
+    fn hand(
+        self,
+        store: &mut Store<Host>,
+        instance: &Instance,
+        handlers: &DaprPre,
+    ) -> impl Future<Output = Option<Said<Self::Answer>>> + Send;
+}
+
+/// Calls a handler, on the thread that this runs on.
+pub(crate) async fn handle<E: Event>(call: &Arc<Call>, event: E) -> Result<E::Answer, Error> {
+    call.hosted.spec.guest.0.code.touch(call.hosted.shared.residents.now());
+    match &*code::program(call).await? {
+        Program::Dapr(pre) => in_instance(call, pre, event).await,
+        _ => Err(none_such(call, E::HANDLER)),
+    }
+}
+
+async fn in_instance<E: Event>(call: &Arc<Call>, pre: &DaprPre, event: E) -> Result<E::Answer, Error> {
+    let wasi = Wasi::handler(call).map_err(|error| super::command::preopen_failed(call, &error))?;
+    let mut store = instance::store_of(call, wasi);
+    let work = async {
+        let instance = pre.pre.instantiate_async(&mut store).await?;
+        event.hand(&mut store, &instance, pre).await.transpose()
+    };
+    let outcome = in_time(call, pin!(work)).await;
+    call.hosted.counters.memory(store.data().limiter.bytes());
+    let last_line = store.data_mut().last_line();
+    match outcome {
+        Ok(Some(Ok(answer))) => Ok(answer),
+        Ok(Some(Err(why))) => Err(failed(call, E::HANDLER, &why)),
+        Ok(None) => Err(none_such(call, E::HANDLER)),
+        Err(error) => Err(trap::error(call, store.data(), &error, &last_line)),
+    }
+}
+
+fn failed(call: &Call, handler: &str, why: &str) -> Error {
+    let shown = crate::output::printable(&why.as_bytes()[..why.len().min(MAX_ERROR_TEXT)]);
+    Error::new(
+        Code::GuestError,
+        format!("the {handler} of guest `{}` answered with an error: {shown}", call.hosted.name),
+    )
+}
+
+fn none_such(call: &Call, handler: &str) -> Error {
+    missing(&call.hosted.name, handler)
+}
+
+/// The error of a guest that has not the handler that it would need.
+pub(crate) fn missing(guest: &str, handler: &str) -> Error {
+    Error::new(Code::GuestInvalid, format!("guest `{guest}` has no {handler}"))
+        .hint(format!("export `{PACKAGE}{handler}@{VERSION}` from the guest, or send this elsewhere"))
+}
