@@ -54,7 +54,7 @@ fn shows(printed: &str, expected: &str) -> bool {
 
 #[test]
 fn the_pages_commands_print_what_the_pages_show() {
-    for page in ["README.md", "docs/guide/daprd.md", "examples/dapr-wasm/README.md"] {
+    for page in ["README.md", "docs/guide/daprd.md", "docs/guide/interfaces.md", "examples/dapr-wasm/README.md"] {
         let text = fs::read_to_string(root().join(page)).expect(page);
         let commands = transcript(&text);
         assert!(!commands.is_empty(), "{page} shows no command");

@@ -94,6 +94,8 @@ fn advice(module: &str) -> String {
         ("wasi_unstable", "is the WASI of 2019: build with a current toolchain for wasm32-wasip1"),
         ("wasi_snapshot_preview1", "has no such function: build with a released WASI toolchain"),
         ("wasi_ephemeral_nn", "has no such function here: tokens of language models and training are not supported"),
+        ("wasi:blobstore", "is not supported: call the binding through the sidecar's API, `/v1.0/bindings/<name>`"),
+        ("wasi:otel", "is not supported: remove it, the host traces, counts and logs every call by itself"),
         ("wasi:tls", "is not supported: ask an `https://` address by wasi:http, or a Dapr component"),
         (
             "wasi:sockets",
