@@ -211,8 +211,10 @@ async fn compute(
         inputs.push((index, tensor.data));
     }
     let of_outputs = model.outputs().iter().map(|output| output.bytes).sum();
-    let _held = Held::new(call, of_outputs)?;
+    let held = Held::new(call, of_outputs)?;
     let (outputs, _) = infer(call, Arc::clone(&model), inputs).await?;
+    // Each tensor counts for itself from here.
+    drop(held);
     let outputs = match outputs {
         Err(pillion_nn::Error::Stopped) => return Err(call.timed_out().into()),
         Err(error) => return told(ErrorCode::RuntimeError, error.to_string()),
