@@ -8,7 +8,7 @@ use http::Request;
 use pillion_api::policy::Allow;
 use pillion_api::pubsub::{Delivery, Destination, TopicStatus};
 use pillion_api::{AppChannel, Code, Metadata, body};
-use pillion_runtime::{App, AppSpec, GuestKind, GuestSpec, Limits, Runtime, Trigger};
+use pillion_runtime::{App, AppSpec, GuestKind, GuestSpec, Limits, On, Runtime, Trigger};
 use std::sync::Arc;
 
 const GUESTS: [&str; 2] = ["message-wasi", "message-wasmcloud"];
@@ -16,13 +16,8 @@ const GUESTS: [&str; 2] = ["message-wasi", "message-wasmcloud"];
 fn app(runtime: &Runtime, name: &str, publish: &str) -> (App, Arc<Double>) {
     let guest = runtime.load(name, built(name), None).expect("a guest");
     assert_eq!(guest.kind(), GuestKind::Messages);
-    let trigger = Trigger {
-        pubsub: "bus".into(),
-        topic: "in".into(),
-        guest: name.into(),
-        dead_letter: None,
-        metadata: Metadata::new(),
-    };
+    let on = On::Topic { pubsub: "bus".into(), topic: "in".into(), dead_letter: None, metadata: Metadata::new() };
+    let trigger = Trigger { on, guest: name.into() };
     let limits = Limits { host_buffers: 1000, ..Limits::default() };
     let guests = vec![GuestSpec { limits, ..GuestSpec::new(name, guest) }];
     let spec = AppSpec { guests, triggers: vec![trigger], ..spec() };
