@@ -73,6 +73,7 @@ fn links_between_pages_lead_somewhere() {
         "CHANGELOG.md",
         "CONTRIBUTING.md",
         "SECURITY.md",
+        "docs/guide/dapr.md",
         "docs/guide/daprd.md",
         "examples/dapr-wasm/README.md",
     ] {
