@@ -1,6 +1,7 @@
 //! `cargo xtask VERB`: the project's own tasks, with the standard library alone so that they start at once.
 
 mod bench;
+mod daprd;
 mod demo;
 mod guests;
 mod instructions;
@@ -33,6 +34,12 @@ const VERBS: &[Verb] = &[
         usage: "guests [--check] [NAME...]",
         about: "builds the guests that are not up to date; --check says which have no test",
         run: guests::run,
+    },
+    Verb {
+        name: "daprd",
+        usage: "daprd",
+        about: "builds Dapr's own programs, once for all clones, and prints where they are",
+        run: daprd::run,
     },
     Verb {
         name: "test",

@@ -16,6 +16,15 @@ pub(crate) fn target() -> PathBuf {
     std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
 }
 
+/// What is built once for all clones of this machine lies outside of each of them.
+pub(crate) fn cache_dir() -> Result<PathBuf> {
+    let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    set("PILLION_BUILD_CACHE")
+        .or_else(|| set("XDG_CACHE_HOME").map(|cache| cache.join("pillion-build")))
+        .or_else(|| set("HOME").map(|home| home.join(".cache/pillion-build")))
+        .ok_or_else(|| "no cache folder: set PILLION_BUILD_CACHE".into())
+}
+
 /// The cargo that runs this task, which is the host's toolchain.
 pub(crate) fn cargo() -> PathBuf {
     std::env::var_os("CARGO").map_or_else(|| PathBuf::from("cargo"), PathBuf::from)

@@ -3,7 +3,7 @@
 mod counted;
 
 use crate::{
-    Result, guests, instructions,
+    Result, daprd, guests, instructions,
     run::{cargo, check, find, root, timed},
 };
 use counted::Counts;
@@ -23,6 +23,7 @@ const PARTS: &[Part] = &[
     Part { name: "tools", about: "installs a browser and valgrind, where apt-get can", run: tools },
     Part { name: "format", about: "rustfmt over both workspaces", run: format },
     Part { name: "guests", about: "builds the guests, and fails if one has no test", run: build_guests },
+    Part { name: "daprd", about: "builds Dapr's own programs, where there is Go", run: build_daprd },
     Part { name: "lint", about: "clippy over the workspace, warnings are errors", run: lint },
     Part { name: "test", about: "every test of the workspace", run: test },
     Part {
@@ -117,6 +118,14 @@ fn format(_: &mut Counts) -> Result<()> {
 fn build_guests(_: &mut Counts) -> Result<()> {
     guests::run(&[])?;
     guests::run(&["--check"])
+}
+
+fn build_daprd(counts: &mut Counts) -> Result<()> {
+    match daprd::ready()? {
+        Some(folder) => println!("{}", folder.display()),
+        None => counts.skip("skipped: daprd: there is no Go to build it"),
+    }
+    Ok(())
 }
 
 fn lint(_: &mut Counts) -> Result<()> {

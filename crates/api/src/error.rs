@@ -245,6 +245,8 @@ codes! {
     RequestTimeout = "PILLION_REQUEST_TIMEOUT", 408, DeadlineExceeded, Caller;
     /// The bytes sent are not what the guest works on (a damaged picture, say).
     UnprocessableData = "PILLION_UNPROCESSABLE_DATA", 422, InvalidArgument, Caller;
+    /// `APP_API_TOKEN` is set and the request doesn't carry it.
+    AppTokenInvalid = "PILLION_APP_TOKEN_INVALID", 401, Unauthenticated, Caller;
     /// Too many calls at once, and none ended in time.
     Overloaded = "PILLION_OVERLOADED", 503, Unavailable, Host;
     /// The process is ending.

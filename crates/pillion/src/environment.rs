@@ -7,6 +7,11 @@ pub(crate) fn dapr_api_token() -> Option<String> {
     text("DAPR_API_TOKEN")
 }
 
+/// The token that daprd shows to its app; then every call of the app's port needs it as header `dapr-api-token`.
+pub(crate) fn app_api_token() -> Option<String> {
+    text("APP_API_TOKEN")
+}
+
 /// The namespace of the resources that apply and of the apps.
 pub(crate) fn namespace() -> Option<String> {
     text("NAMESPACE")

@@ -1,5 +1,6 @@
 //! Pillion: Dapr applications whose business logic is WebAssembly, in one process.
 
+mod channel;
 mod commands;
 mod dapr_api;
 mod edge;

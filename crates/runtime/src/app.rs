@@ -72,6 +72,12 @@ impl App {
         path::normalise(path).is_ok_and(|path| self.0.router.leads_to_guest(&path))
     }
 
+    /// Whether an http guest would take one of Dapr's questions; a command would take it for work.
+    pub fn asks_guest(&self, method: &Method, path: &path::Path) -> bool {
+        let found = self.0.router.find(path, method);
+        matches!(found, Found::Guest(index) if self.0.guests[index].kind() == GuestKind::Http)
+    }
+
     /// Subscribes to the configuration that its triggers name; changes come to their guests until the app is gone. Called
     /// once, within a Tokio runtime, when the sidecar answers. What can't be followed is in the log.
     pub fn follow_configuration(&self) {
@@ -103,11 +109,8 @@ impl App {
         }
     }
 
-    /// Whether some http guest would take Dapr's question for subscriptions; a command would take it for work.
     fn answers_subscribe(&self) -> bool {
-        let path = path::normalise(subscribe::PATH);
-        let found = path.as_ref().map(|path| self.0.router.find(path, &Method::GET));
-        matches!(found, Ok(Found::Guest(index)) if self.0.guests[index].kind() == GuestKind::Http)
+        path::normalise(subscribe::PATH).is_ok_and(|path| self.asks_guest(&Method::GET, &path))
     }
 
     /// What the app's http guest answers. Most guests know nothing of Dapr's question and answer a page, or fail: the same

@@ -1,6 +1,5 @@
 //! Debian's Rust for Wasm: the packages bring std as source, which is compiled once into a sysroot outside the clone.
 
-use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -34,7 +33,7 @@ pub(crate) fn sysroot() -> Result<Sysroot> {
     }
     let linker = linker().ok_or("there is no wasm-ld; install lld-22")?;
     let version = run::read(Command::new(RUSTC).arg("--version").env_remove("RUSTUP_TOOLCHAIN"))?;
-    let folder = cache_dir()?.join(format!("sysroot-{RECIPE}-{}", file_name(&version)));
+    let folder = folder_without_spaces(run::cache_dir()?)?.join(format!("sysroot-{RECIPE}-{}", file_name(&version)));
     if !folder.is_dir() {
         println!("guests: compiling std for {} into {} (once, some minutes)", TARGETS.join(" and "), folder.display());
         build(&folder, &linker)?;
@@ -71,20 +70,11 @@ fn install() -> Result<()> {
         .map_err(|error| format!("{error}; run `apt-get update`, then {by_hand}").into())
 }
 
-/// Outside the clone, so that a fresh clone on the same machine finds it.
-fn cache_dir() -> Result<PathBuf> {
-    let set = |name: &str| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    let folder = set("PILLION_BUILD_CACHE")
-        .or_else(|| set("XDG_CACHE_HOME").map(|cache| cache.join("pillion-build")))
-        .or_else(|| set("HOME").map(|home| home.join(".cache/pillion-build")))
-        .ok_or("no cache folder: set PILLION_BUILD_CACHE")?;
-    // Flags reach rustc by a variable that is split at spaces.
+/// Flags reach rustc by a variable that is split at spaces.
+fn folder_without_spaces(folder: PathBuf) -> Result<PathBuf> {
     if folder.to_string_lossy().contains(char::is_whitespace) {
-        return Err(format!(
-            "the cache folder `{}` has a space: set PILLION_BUILD_CACHE to one without",
-            folder.display()
-        )
-        .into());
+        let folder = folder.display();
+        return Err(format!("the cache folder `{folder}` has a space: set PILLION_BUILD_CACHE to one without").into());
     }
     Ok(folder)
 }

@@ -148,6 +148,8 @@ pub(crate) async fn serve_to_end(
         grace: Duration::from_secs(process.dapr_graceful_shutdown_seconds),
         traces: traces()?,
         links,
+        // `serve` is what stands behind a daprd; what the other verbs start does where one announced itself.
+        behind_daprd: !links || environment::daprd_is_announced(),
     };
     let good = run_until_ended(plan, runtime, settings).await?;
     Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })

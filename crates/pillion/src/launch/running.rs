@@ -41,6 +41,8 @@ pub(crate) struct Settings {
     pub(crate) traces: Traces,
     /// Prints the apps' addresses as links.
     pub(crate) links: bool,
+    /// Whether a real daprd may stand before the apps: then their ports answer what it asks.
+    pub(crate) behind_daprd: bool,
 }
 
 /// Starts a plan and serves it until something ends it. True where no app failed by itself.
@@ -95,6 +97,7 @@ impl Running {
                 .then(|| Arc::new(AtomicUsize::new(plan.apps.len()))),
             dapr_ports: HashMap::new(),
             metrics_port: admin.port,
+            behind_daprd: settings.behind_daprd,
         };
         for (planned, ports) in plan.apps.iter().zip(&bound) {
             start.dapr_ports.insert(ports.dapr.port, planned.app.app_id.clone());
@@ -132,6 +135,9 @@ impl Running {
     async fn stop(mut self, grace: Duration) -> bool {
         let deadline = Instant::now() + grace;
         self.ready.set(false);
+        for channel in self.apps.iter().filter_map(|app| app.channel.as_ref()) {
+            channel.drain();
+        }
         let apps: Vec<Server> = self.apps.iter_mut().filter_map(|app| app.app.take()).collect();
         let mut cut_off = shut(apps, grace).await;
         self.stop_deliveries(deadline).await;

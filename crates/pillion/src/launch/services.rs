@@ -1,6 +1,7 @@
 //! What answers on the ports of a run: an app's own channel, and Dapr's API for an app.
 
 use crate::{
+    channel::Channel,
     dapr_api::{self, ApiContext},
     edge::{Service, service_fn},
 };
@@ -14,6 +15,8 @@ use tokio::runtime::Handle;
 /// The own port of an app made of guests: requests go to the app, and what fails is answered as an app answers it.
 pub(crate) struct WasmApp {
     pub(crate) app: Arc<App>,
+    /// What daprd asks, where one may stand before the app.
+    pub(crate) channel: Option<Arc<Channel>>,
     /// Where guests run.
     pub(crate) guests: Handle,
 }
@@ -21,7 +24,10 @@ pub(crate) struct WasmApp {
 #[async_trait]
 impl Service for WasmApp {
     async fn call(&self, request: Request<Body>) -> Response<Body> {
-        self.app.invoke(request).await.unwrap_or_else(|error| error.problem_response())
+        match &self.channel {
+            Some(channel) => channel.call(request).await,
+            None => self.app.invoke(request).await.unwrap_or_else(|error| error.problem_response()),
+        }
     }
 
     fn home(&self, path: &str) -> Option<Handle> {

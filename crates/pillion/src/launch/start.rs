@@ -1,6 +1,7 @@
 //! Starts the apps of a run, one after the other: sidecar, ports, and the guests or the process behind them.
 
 use super::{
+    behind_daprd,
     native::{Exit, Native},
     plan::PlannedApp,
     ports::{AppPorts, Chosen, LOOPBACK},
@@ -9,6 +10,7 @@ use super::{
     traced::Traced,
 };
 use crate::{
+    channel::Channel,
     dapr_api::{self, ApiContext, ApiToken, Readiness, ShutdownKind},
     edge::{EdgeLimits, Listener, Observe, Server, serve},
     environment::{self, AppEnvironment},
@@ -43,6 +45,8 @@ pub(crate) struct Start<'a> {
     pub(crate) natives: Option<Arc<AtomicUsize>>,
     pub(crate) dapr_ports: HashMap<u16, String>,
     pub(crate) metrics_port: u16,
+    /// Whether apps of guests answer what a real daprd asks.
+    pub(crate) behind_daprd: bool,
 }
 
 /// One app that runs.
@@ -50,6 +54,7 @@ pub(crate) struct RunningApp {
     pub(crate) sidecar: Arc<Embedded>,
     pub(crate) dapr: Server,
     pub(crate) app: Option<Server>,
+    pub(crate) channel: Option<Arc<Channel>>,
     pub(crate) watch: Option<tokio::task::JoinHandle<Exit>>,
     pub(crate) stop: Option<tokio::sync::oneshot::Sender<Duration>>,
 }
@@ -84,17 +89,18 @@ impl Start<'_> {
         let max_body = planned.app.max_body_size;
         let chosen = ports.chosen(&planned);
         let dapr = self.serve_dapr(&app_id, ports.dapr.listener, max_body, sidecar.clone());
-        let (mut served, mut watch, mut stop) = (None, None, None);
+        let (mut served, mut channel, mut watch, mut stop) = (None, None, None, None);
         match &planned.app.kind {
             AppKind::Wasm(_) => {
                 let app = Arc::new(self.wasm(&planned, chosen, sidecar.clone())?);
                 guests.push(app.clone());
                 sidecar.start(Some(self.traced(&app_id, app.clone())));
+                channel = self.behind_daprd.then(|| Arc::new(behind_daprd::channel(&planned, &app)));
                 app.follow_configuration();
                 let limits = EdgeLimits { body_bytes: largest_request(&planned), ..EdgeLimits::app() };
                 let observe = self.observe(&app_id, PortKind::App);
                 // A Wasm app's port was bound with the others.
-                let service = Arc::new(WasmApp { app, guests: self.runtime.guest_threads() });
+                let service = Arc::new(WasmApp { app, channel: channel.clone(), guests: self.runtime.guest_threads() });
                 served = ports.app.map(|bound| serve(bound.listener, service, limits, observe));
             }
             AppKind::Native => {
@@ -108,7 +114,7 @@ impl Start<'_> {
             }
             AppKind::SidecarOnly => sidecar.start(remote(&planned)?.map(|app| self.traced(&app_id, app))),
         }
-        Ok(RunningApp { sidecar, dapr, app: served, watch, stop })
+        Ok(RunningApp { sidecar, dapr, app: served, channel, watch, stop })
     }
 
     async fn open(&self, planned: &PlannedApp, ports: &AppPorts) -> Result<Arc<Embedded>> {
@@ -227,7 +233,7 @@ fn remote(planned: &PlannedApp) -> Result<Option<Arc<dyn AppChannel>>> {
     Ok(Some(Arc::new(RemoteApp::new(app.app_id.clone(), address, Protocol::Http)?)))
 }
 
-fn largest_request(planned: &PlannedApp) -> u64 {
+pub(super) fn largest_request(planned: &PlannedApp) -> u64 {
     planned.guests.iter().map(|guest| guest.limits.request).max().unwrap_or_default()
 }
 

@@ -1,6 +1,7 @@
 //! What Dapr asks of an app of guests. An event goes to the guest that a trigger names, else to whoever answers its HTTP form.
 
 use super::App;
+use crate::GuestKind;
 use crate::call::Hosted;
 use crate::event;
 use crate::route::Found;
@@ -23,6 +24,11 @@ struct Taker<'a> {
 }
 
 impl Taker<'_> {
+    /// Whether it is a program of one input and one output, which can't know Dapr's message of several events.
+    fn knows_one_call(&self) -> bool {
+        self.guest.is_some_and(|guest| matches!(guest.kind(), GuestKind::Command | GuestKind::Bindgen))
+    }
+
     /// The guest, if it takes events typed.
     fn typed(&self) -> Option<&Arc<Hosted>> {
         self.guest.filter(|guest| event::is_typed(guest))
@@ -61,6 +67,14 @@ impl App {
             Some(guest) if taker.named => event::post(guest, trigger, request).await,
             _ => event::answered(self.dispatch(trigger, request).await?).await,
         }
+    }
+
+    async fn deliver_each(&self, delivery: BulkDelivery) -> Result<Vec<TopicStatus>, Error> {
+        let mut statuses = Vec::with_capacity(delivery.entries.len());
+        for entry in delivery.entries {
+            statuses.push(self.deliver(entry.delivery).await.unwrap_or(TopicStatus::Retry));
+        }
+        Ok(statuses)
     }
 
     fn taker_of(&self, destination: &Destination) -> Result<(Taker<'_>, String), Error> {
@@ -109,6 +123,9 @@ impl AppChannel for App {
         let (taker, path) = self.taker_of(&delivery.destination)?;
         if let Some(guest) = taker.typed() {
             return event::bulk_topic(guest, delivery).await;
+        }
+        if taker.knows_one_call() {
+            return self.deliver_each(delivery).await;
         }
         match self.post(&taker, "bulk-topic", callback::bulk(&path, &delivery)?).await {
             Ok((status, answer)) => Ok(callback::bulk_statuses(&delivery, status, &answer)),

@@ -1,0 +1,89 @@
+//! What a request to an app's port is: one of daprd's, or a call of a guest.
+
+use super::{config, grpc, reserved::Reserved};
+use http::{HeaderMap, Method, header};
+use pillion_api::{path::Path, subscribe};
+
+/// A request's meaning, read once from its method, path and headers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Question {
+    /// The app health probe.
+    Health,
+    /// Which actors there are.
+    Config,
+    /// What the app subscribes to.
+    Subscribe,
+    /// Whether the app takes an input binding's events; true where `on:` says so.
+    Probe {
+        wanted: bool,
+    },
+    /// Events of a topic for a guest of `on:`.
+    Topic {
+        guest: String,
+    },
+    Binding {
+        name: String,
+    },
+    Job {
+        name: String,
+    },
+    Configuration {
+        store: String,
+    },
+    /// Any of these over gRPC.
+    Grpc(grpc::Call),
+    /// None of Dapr's business: a route's.
+    Guest,
+}
+
+impl Question {
+    pub(super) fn read(method: &Method, path: &Path, headers: &HeaderMap, reserved: &Reserved) -> Self {
+        if let Some(call) = grpc::read(path.as_str(), headers) {
+            return Self::Grpc(call);
+        }
+        match *method {
+            Method::GET | Method::HEAD if reserved.is_health(path) => Self::Health,
+            Method::GET if path.as_str() == config::PATH => Self::Config,
+            Method::GET if path.as_str() == subscribe::PATH => Self::Subscribe,
+            // A browser's preflight names the page; daprd's probe is no page's.
+            Method::OPTIONS if !headers.contains_key(header::ORIGIN) => {
+                Self::Probe { wanted: reserved.binding_at(path).is_some() }
+            }
+            Method::POST => Self::of_post(path, reserved),
+            _ => Self::Guest,
+        }
+    }
+
+    fn of_post(path: &Path, reserved: &Reserved) -> Self {
+        if let Some(guest) = reserved.topic_guest(path) {
+            Self::Topic { guest: guest.to_owned() }
+        } else if let Some(name) = reserved.binding_at(path) {
+            Self::Binding { name: name.to_owned() }
+        } else if let Some(name) = reserved.job_at(path) {
+            Self::Job { name: name.to_owned() }
+        } else if let Some(store) = reserved.configuration_at(path) {
+            Self::Configuration { store: store.to_owned() }
+        } else {
+            Self::Guest
+        }
+    }
+
+    /// Whether daprd asks it without the app's token: the health probe, and over gRPC the names of topics and bindings.
+    pub(super) fn is_open(&self) -> bool {
+        matches!(self, Self::Health | Self::Grpc(grpc::Call::Health | grpc::Call::List))
+    }
+
+    /// Whether only the app's own daprd may ask it. A probe is only answered by yes or no.
+    pub(super) fn is_daprs(&self) -> bool {
+        matches!(self, Self::Config | Self::Subscribe | Self::Grpc(grpc::Call::List)) || self.is_event()
+    }
+
+    /// Whether it hands work over that somebody would hand over again.
+    pub(super) fn is_event(&self) -> bool {
+        match self {
+            Self::Topic { .. } | Self::Binding { .. } | Self::Job { .. } | Self::Configuration { .. } => true,
+            Self::Grpc(call) => *call == grpc::Call::Event,
+            _ => false,
+        }
+    }
+}

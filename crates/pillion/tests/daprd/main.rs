@@ -1,0 +1,16 @@
+//! Apps of guests behind the real daprd: `pillion serve` and daprd with the flags and variables that `dapr run` gives both.
+//! `cargo xtask daprd` builds the programs; without them every test here is a counted skip.
+
+#![allow(dead_code, unreachable_pub)]
+
+#[path = "../common/mod.rs"]
+mod common;
+mod harness;
+
+mod bindings;
+mod demo;
+mod health;
+mod jobs;
+mod pubsub;
+mod shutdown;
+mod token;
