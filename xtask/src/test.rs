@@ -3,7 +3,7 @@
 mod counted;
 
 use crate::{
-    Result, daprd, guests, instructions,
+    Result, daprd, guests, instructions, languages,
     run::{cargo, check, find, root, timed},
 };
 use counted::Counts;
@@ -23,6 +23,11 @@ const PARTS: &[Part] = &[
     Part { name: "tools", about: "installs a browser and valgrind, where apt-get can", run: tools },
     Part { name: "format", about: "rustfmt over both workspaces", run: format },
     Part { name: "guests", about: "builds the guests, and fails if one has no test", run: build_guests },
+    Part {
+        name: "languages",
+        about: "builds the guests in other languages, where their tools are",
+        run: build_languages,
+    },
     Part { name: "daprd", about: "builds Dapr's own programs, where there is Go", run: build_daprd },
     Part { name: "lint", about: "clippy over the workspace, warnings are errors", run: lint },
     Part { name: "test", about: "every test of the workspace", run: test },
@@ -118,6 +123,13 @@ fn format(_: &mut Counts) -> Result<()> {
 fn build_guests(_: &mut Counts) -> Result<()> {
     guests::run(&[])?;
     guests::run(&["--check"])
+}
+
+fn build_languages(counts: &mut Counts) -> Result<()> {
+    for reason in languages::build()? {
+        counts.skip(&reason);
+    }
+    Ok(())
 }
 
 fn build_daprd(counts: &mut Counts) -> Result<()> {

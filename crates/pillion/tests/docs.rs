@@ -67,7 +67,15 @@ fn the_pages_commands_print_what_the_pages_show() {
 
 #[test]
 fn links_between_pages_lead_somewhere() {
-    for page in ["README.md", "ARCHITECTURE.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "docs/guide/daprd.md", "examples/dapr-wasm/README.md"] {
+    for page in [
+        "README.md",
+        "ARCHITECTURE.md",
+        "CHANGELOG.md",
+        "CONTRIBUTING.md",
+        "SECURITY.md",
+        "docs/guide/daprd.md",
+        "examples/dapr-wasm/README.md",
+    ] {
         let text = fs::read_to_string(root().join(page)).expect(page);
         let folder = root().join(page).parent().expect("a folder").to_owned();
         for target in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {

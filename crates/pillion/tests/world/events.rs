@@ -95,7 +95,8 @@ async fn configuration_that_on_names_is_followed_from_the_start() {
     let app = cases(&runtime, double.clone(), everything(), Limits::default(), on);
     app.follow_configuration();
     let noted = async {
-        while !double.seen.lock().expect("no panic").iter().any(|seen| seen == "save_state notes event=c id k=new None") {
+        while !double.seen.lock().expect("no panic").iter().any(|seen| seen == "save_state notes event=c id k=new None")
+        {
             tokio::task::yield_now().await;
         }
     };

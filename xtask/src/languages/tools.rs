@@ -1,0 +1,93 @@
+//! The compilers of other languages: fetched by their own package managers into the cache, as their lock files say.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::{content, run};
+
+/// Why there is no guest.
+pub(crate) enum Missing {
+    /// A tool is not there and can't be fetched: its tests are skipped.
+    Tool(String),
+    /// The guest could not be built: its sources are at fault, or its SDK.
+    Failed(Box<dyn std::error::Error>),
+}
+
+impl<E: Into<Box<dyn std::error::Error>>> From<E> for Missing {
+    fn from(error: E) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+type Result<T> = std::result::Result<T, Missing>;
+
+/// componentize-js, by the SDK's own tool.
+pub(crate) fn javascript(out: &Path) -> Result<()> {
+    let sdk = run::root().join("guests/sdk-js");
+    let packages = packages("npm", &["guests/sdk-js/package-lock.json", "guests/sdk-js/package.json"], |folder| {
+        for file in ["package.json", "package-lock.json"] {
+            fs::copy(sdk.join(file), folder.join(file))?;
+        }
+        let mut npm = Command::new(find("npm")?);
+        npm.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]);
+        fetch(npm.current_dir(folder))
+    })?;
+    link(&packages.join("node_modules"), &sdk.join("node_modules"))?;
+    let mut node = Command::new(find("node")?);
+    node.arg(sdk.join("build.mjs")).arg("index.js").arg(out);
+    Ok(run::check(node.current_dir(run::root().join("guests/js-shop")))?)
+}
+
+/// componentize-py, by the SDK's own tool.
+pub(crate) fn python(out: &Path) -> Result<()> {
+    let sdk = run::root().join("guests/sdk-python");
+    let requirements = sdk.join("requirements.txt");
+    let packages = packages("venv", &["guests/sdk-python/requirements.txt"], |folder| {
+        fetch(Command::new(find("python3")?).args(["-m", "venv"]).arg(folder))?;
+        let mut pip = Command::new(folder.join("bin/python"));
+        pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--requirement"]);
+        fetch(pip.arg(&requirements))
+    })?;
+    let mut python = Command::new(packages.join("bin/python"));
+    python.args(["-m", "pillion_sdk.build", "guests/py-shop/app.py"]).arg(out);
+    python.env("PYTHONPATH", &sdk).env("PYTHONDONTWRITEBYTECODE", "1");
+    Ok(run::check(python.current_dir(run::root()))?)
+}
+
+/// A folder of fetched packages, which is kept as long as what names them doesn't change.
+fn packages(name: &str, inputs: &[&str], fetch: impl FnOnce(&Path) -> Result<()>) -> Result<PathBuf> {
+    let folder = run::cache_dir()?.join("languages").join(format!("{name}-{:032x}", content::key(inputs)?));
+    let whole = folder.join("whole");
+    if !whole.is_file() {
+        println!("languages: fetching {name} packages into {} (once)", folder.display());
+        // In place, as a venv knows its own path; the mark says that it was not interrupted.
+        fs::create_dir_all(&folder)?;
+        fetch(&folder)?;
+        fs::write(whole, "")?;
+    }
+    Ok(folder)
+}
+
+/// What a failure of this says of the network, it doesn't say of the sources.
+fn fetch(command: &mut Command) -> Result<()> {
+    run::check(command).map_err(|error| Missing::Tool(error.to_string()))
+}
+
+fn find(program: &str) -> Result<PathBuf> {
+    run::find(program).ok_or_else(|| Missing::Tool(format!("no {program}")))
+}
+
+/// Node looks for packages beside what imports them.
+fn link(target: &Path, link: &Path) -> Result<()> {
+    if fs::read_link(link).is_ok_and(|present| present == target) {
+        return Ok(());
+    }
+    if link.is_symlink() {
+        fs::remove_file(link)?;
+    } else if link.exists() {
+        // A developer's own `npm ci` is as good.
+        return Ok(());
+    }
+    Ok(std::os::unix::fs::symlink(target, link)?)
+}
