@@ -24,10 +24,10 @@ pub(crate) fn run(arguments: &[&str]) -> Result<()> {
     }
 }
 
-/// Writes the generated part of the SDK anew, after a change of `wit/dapr`.
+/// Writes the generated parts of the SDKs in Rust, Go and C anew, after a change of `wit/dapr`.
 fn bindings() -> Result<()> {
     let mut command = Command::new(run::cargo());
-    command.args(["run", "--quiet", "--locked", "--package", "bindings", "--", "../wit/dapr", "sdk-rust/src/bindings"]);
+    command.args(["run", "--quiet", "--locked", "--package", "bindings", "--", "../wit/dapr", "."]);
     run::check(command.current_dir(guests_dir()).env("CARGO_TARGET_DIR", target_dir()))
 }
 
