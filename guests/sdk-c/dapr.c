@@ -4121,7 +4121,3 @@ uint8_t * __wasm_export_exports_pillion_dapr_actor_handler_deactivate(uint8_t * 
 }
 #endif
 
-// Ensure that the *_component_type.o object is linked in
-
-__attribute__((used))
-}

@@ -76,6 +76,12 @@ fn build_stale(guests: &[&Guest], toolchain: &Toolchain, start: SystemTime) -> R
     Ok(())
 }
 
+/// The host's tool that makes components; built if it isn't up to date.
+pub(crate) fn componentize() -> Result<PathBuf> {
+    run::check(&mut componentize_build())?;
+    Ok(target_dir().join("debug/componentize"))
+}
+
 fn componentize_build() -> Command {
     let mut command = Command::new(run::cargo());
     command.args(["build", "--quiet", "--locked", "--package", "componentize"]);

@@ -27,6 +27,8 @@ struct Language {
 const LANGUAGES: &[Language] = &[
     Language { name: "js-shop", sdk: "guests/sdk-js", build: tools::javascript },
     Language { name: "py-shop", sdk: "guests/sdk-python", build: tools::python },
+    Language { name: "go-shop", sdk: "guests/sdk-go", build: tools::go },
+    Language { name: "c-shop", sdk: "guests/sdk-c", build: tools::c },
 ];
 
 /// Builds, and says what had to be left out.

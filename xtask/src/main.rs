@@ -46,7 +46,7 @@ const VERBS: &[Verb] = &[
     Verb {
         name: "languages",
         usage: "languages",
-        about: "builds the guests in JavaScript and Python, where their tools are or can be fetched",
+        about: "builds the guests in JavaScript, Python, Go and C, where their tools are",
         run: languages::run,
     },
     Verb {

@@ -20,7 +20,7 @@ struct Part {
 }
 
 const PARTS: &[Part] = &[
-    Part { name: "tools", about: "installs a browser and valgrind, where apt-get can", run: tools },
+    Part { name: "tools", about: "installs a browser, valgrind and clang, where apt-get can", run: tools },
     Part { name: "format", about: "rustfmt over both workspaces", run: format },
     Part { name: "guests", about: "builds the guests, and fails if one has no test", run: build_guests },
     Part {
@@ -84,7 +84,11 @@ fn report(times: &[(&str, Duration)], whole: Duration, counts: &Counts) {
 }
 
 /// A program that some part needs, and Debian's packages of it.
-const TOOLS: &[(&str, &[&str])] = &[("chromedriver", &["chromium", "chromium-driver"]), ("valgrind", &["valgrind"])];
+const TOOLS: &[(&str, &[&str])] = &[
+    ("chromedriver", &["chromium", "chromium-driver"]),
+    ("valgrind", &["valgrind"]),
+    ("clang-22", &["clang-22", "libclang-rt-22-dev-wasm32", "lld-22", "wasi-libc"]),
+];
 
 fn tools(_: &mut Counts) -> Result<()> {
     let missing: Vec<_> = TOOLS.iter().filter(|(program, _)| find(program).is_none()).collect();

@@ -45,18 +45,15 @@ apps:
     )
 }
 
-/// The first start compiles the guest, for a minute or more; the cache has it afterwards.
-fn compile(guest: &Path, dir: &Path) {
-    let checked = common::run(&["compile", &guest.display().to_string(), "-o", "guest.cwasm"], dir);
-    assert!(checked.status.success(), "{}", checked.stderr);
-}
-
 fn start(guest: &Path, dir: &Path) -> (Running, [u16; 2]) {
     fs::create_dir(dir.join("components")).expect("a folder");
     fs::write(dir.join("components/all.yaml"), COMPONENTS).expect("written");
     for _ in 0..5 {
         let ports = free_ports();
         fs::write(dir.join("dapr.yaml"), manifest(guest, ports)).expect("written");
+        // Compiles the guest into the cache, which takes a minute or more, and longer than a start may.
+        let checked = common::run(&["check"], dir);
+        assert!(checked.status.success(), "{}", checked.stderr);
         match Running::start(&["up", "--metrics-port", "0"], dir) {
             Ok(running) => return (running, ports),
             Err(printed) if printed.contains("in use") => {}
@@ -111,4 +108,14 @@ fn a_shop_in_javascript() {
 #[test]
 fn a_shop_in_python() {
     shop("py-shop", "RuntimeError: raised on purpose");
+}
+
+#[test]
+fn a_shop_in_go() {
+    shop("go-shop", "failed on purpose");
+}
+
+#[test]
+fn a_shop_in_c() {
+    shop("c-shop", "failed on purpose");
 }

@@ -8,6 +8,9 @@ use wit_bindgen_core::Files;
 
 use crate::Result;
 
+/// Begins the last part of the generated source.
+const OBJECT: &str = "// Ensure that the *_component_type.o";
+
 pub(crate) fn write(wit: &Path, out: &Path) -> Result<()> {
     let (mut resolve, _) = crate::load(wit)?;
     let package = resolve.push_str("c.wit", "package pillion:c;\nworld dapr { include pillion:dapr/host@0.1.0; }")?;
@@ -30,7 +33,8 @@ pub(crate) fn write(wit: &Path, out: &Path) -> Result<()> {
 
 /// An export is a function behind a line that names it, to its closing brace.
 fn exports_by_choice(source: &str) -> Result<String> {
-    let source = without_object(source);
+    // What follows would make a linker ask for the object.
+    let (source, _) = source.split_once(OBJECT).ok_or("the end of the generated source is another")?;
     let mut chosen = String::with_capacity(source.len());
     let mut inside = false;
     for line in source.split_inclusive('\n') {
@@ -52,24 +56,4 @@ fn exported(line: &str) -> Option<String> {
     let name = line.split_once("__export_name__(\"")?.1;
     let handler = name.split(['/', '@']).find(|word| word.ends_with("-handler"))?;
     Some(handler.to_uppercase().replace('-', "_"))
-}
-
-/// The references that would make a linker ask for the object.
-fn without_object(source: &str) -> String {
-    let lines = source.split_inclusive('\n');
-    let mut kept = String::with_capacity(source.len());
-    let mut inside = false;
-    for line in lines {
-        if line.contains("__component_type_object_force_link") {
-            // A declaration is a line, the function that uses it three.
-            inside = line.trim_end().ends_with('{');
-            continue;
-        }
-        if inside {
-            inside = !line.starts_with('}');
-            continue;
-        }
-        kept.push_str(line);
-    }
-    kept
 }

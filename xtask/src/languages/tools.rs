@@ -4,7 +4,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::{content, run};
+use crate::{content, guests, run};
+
+/// What Debian's package of WASI's C library has.
+const WASI_LIBC: &str = "/usr/lib/wasm32-wasi/crt1-reactor.o";
 
 /// Why there is no guest.
 pub(crate) enum Missing {
@@ -53,6 +56,40 @@ pub(crate) fn python(out: &Path) -> Result<()> {
     python.args(["-m", "pillion_sdk.build", "guests/py-shop/app.py"]).arg(out);
     python.env("PYTHONPATH", &sdk).env("PYTHONDONTWRITEBYTECODE", "1");
     Ok(run::check(python.current_dir(run::root()))?)
+}
+
+/// Go as it is: the SDK's bindings export the handlers of a library.
+pub(crate) fn go(out: &Path) -> Result<()> {
+    let core = out.with_extension("core");
+    let mut go = Command::new(find("go")?);
+    go.env("GOOS", "wasip1").env("GOARCH", "wasm").current_dir(run::root().join("guests/go-shop"));
+    // The bindings allocate before Go's runtime is up, by a function of it that the linker keeps to itself.
+    go.args(["build", "-buildmode=c-shared", "-trimpath", "-ldflags=-s -w -checklinkname=0", "-o"]);
+    run::check(go.arg(&core).arg("."))?;
+    component(&core, out)
+}
+
+/// Debian's clang and C library.
+pub(crate) fn c(out: &Path) -> Result<()> {
+    let core = out.with_extension("core");
+    let clang = run::find("clang-22").or_else(|| run::find("clang"));
+    let mut clang = Command::new(clang.ok_or_else(|| Missing::Tool("no clang".to_owned()))?);
+    if !Path::new(WASI_LIBC).is_file() {
+        return Err(Missing::Tool("no wasi-libc".to_owned()));
+    }
+    clang.args(["--target=wasm32-wasi", "-mexec-model=reactor", "-O2", "-s", "-Wall", "-Werror", "-Wno-deprecated"]);
+    clang.args(["-DPILLION_INVOCATION_HANDLER", "-DPILLION_TOPIC_HANDLER", "-I../sdk-c", "-o"]);
+    clang.arg(&core).args(["shop.c", "../sdk-c/dapr.c"]);
+    run::check(clang.current_dir(run::root().join("guests/c-shop")))?;
+    component(&core, out)
+}
+
+/// A component of a module whose linker knows no worlds.
+fn component(core: &Path, out: &Path) -> Result<()> {
+    let mut componentize = Command::new(guests::componentize()?);
+    componentize.arg("dapr").arg(run::root().join("wit/dapr")).arg(core).arg(out);
+    run::check(&mut componentize)?;
+    Ok(fs::remove_file(core)?)
 }
 
 /// A folder of fetched packages, which is kept as long as what names them doesn't change.
