@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::{Result, run};
 
 /// What tools leave beside sources.
-const NO_SOURCES: [&str; 2] = ["node_modules", "__pycache__"];
+const NO_SOURCES: [&str; 3] = ["node_modules", ".venv", "__pycache__"];
 
 /// Names, lengths and contents of files and folders, from the root, and the machine.
 pub(crate) fn key(inputs: &[impl AsRef<Path>]) -> Result<u128> {

@@ -19,16 +19,18 @@ struct Language {
     name: &'static str,
     /// What it is written with, from the root.
     sdk: &'static str,
+    /// Fetches the compiler unless it is there; also where the guest is built already, as tests of templates use it.
+    fetch: fn() -> std::result::Result<(), Missing>,
     /// Builds into the file that it is given.
     build: fn(&Path) -> std::result::Result<(), Missing>,
 }
 
 /// Each must appear in a test, which skips itself where the guest could not be built.
 const LANGUAGES: &[Language] = &[
-    Language { name: "js-shop", sdk: "guests/sdk-js", build: tools::javascript },
-    Language { name: "py-shop", sdk: "guests/sdk-python", build: tools::python },
-    Language { name: "go-shop", sdk: "guests/sdk-go", build: tools::go },
-    Language { name: "c-shop", sdk: "guests/sdk-c", build: tools::c },
+    Language { name: "js-shop", sdk: "guests/sdk-js", fetch: tools::fetch_javascript, build: tools::javascript },
+    Language { name: "py-shop", sdk: "guests/sdk-python", fetch: tools::fetch_python, build: tools::python },
+    Language { name: "go-shop", sdk: "guests/sdk-go", fetch: tools::fetch_nothing, build: tools::go },
+    Language { name: "c-shop", sdk: "guests/sdk-c", fetch: tools::fetch_nothing, build: tools::c },
 ];
 
 /// Builds, and says what had to be left out.
@@ -70,6 +72,7 @@ pub(crate) fn build() -> Result<Vec<String>> {
 impl Language {
     /// Its file in the cache.
     fn built(&self) -> std::result::Result<PathBuf, Missing> {
+        (self.fetch)()?;
         let kept = self.kept()?;
         if kept.is_file() {
             println!("  {:<18} up to date", self.name);

@@ -119,3 +119,36 @@ fn a_shop_in_go() {
 fn a_shop_in_c() {
     shop("c-shop", "failed on purpose");
 }
+
+/// A template with the packages that `cargo xtask languages` fetched, in the place where its build command looks for them.
+fn template(name: &str, packages: &str, beside: &str) {
+    let packages = root().join(packages);
+    if !packages.exists() {
+        println!("skipped: template {name}: no {}: `cargo xtask languages` says what is missing", packages.display());
+        return;
+    }
+    let dir = tempfile::tempdir().expect("a folder");
+    assert!(common::run(&["new", name, "greeter"], dir.path()).status.success());
+    let folder = dir.path().join("greeter");
+    std::os::unix::fs::symlink(packages, folder.join(beside)).expect("a link");
+    let built = common::run(&["build"], &folder);
+    assert!(built.status.success(), "{}", built.stderr);
+    // To run it would be to compile an engine once more: the shops are run.
+    let inspected = common::run(&["inspect", "greeter.wasm"], &folder).stdout;
+    let words: Vec<&str> = inspected.split_whitespace().collect();
+    assert!(
+        words.windows(4).any(|words| words == ["handles", "invocation-handler", "imports", words[3]]),
+        "{inspected}"
+    );
+    assert!(inspected.contains("pillion:dapr/state@") && !inspected.contains("pillion:dapr/pubsub@"), "{inspected}");
+}
+
+#[test]
+fn a_template_of_javascript_builds_as_its_run_file_says() {
+    template("javascript", "guests/sdk-js/node_modules", "node_modules");
+}
+
+#[test]
+fn a_template_of_python_builds_as_its_run_file_says() {
+    template("python", "guests/sdk-python/.venv", ".venv");
+}

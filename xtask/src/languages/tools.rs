@@ -25,8 +25,8 @@ impl<E: Into<Box<dyn std::error::Error>>> From<E> for Missing {
 
 type Result<T> = std::result::Result<T, Missing>;
 
-/// componentize-js, by the SDK's own tool.
-pub(crate) fn javascript(out: &Path) -> Result<()> {
+/// componentize-js, into the SDK's folder.
+pub(crate) fn fetch_javascript() -> Result<()> {
     let sdk = run::root().join("guests/sdk-js");
     let packages = packages("npm", &["guests/sdk-js/package-lock.json", "guests/sdk-js/package.json"], |folder| {
         for file in ["package.json", "package-lock.json"] {
@@ -36,26 +36,37 @@ pub(crate) fn javascript(out: &Path) -> Result<()> {
         npm.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]);
         fetch(npm.current_dir(folder))
     })?;
-    link(&packages.join("node_modules"), &sdk.join("node_modules"))?;
+    link(&packages.join("node_modules"), &sdk.join("node_modules"))
+}
+
+pub(crate) fn javascript(out: &Path) -> Result<()> {
     let mut node = Command::new(find("node")?);
-    node.arg(sdk.join("build.mjs")).arg("index.js").arg(out);
+    node.arg(run::root().join("guests/sdk-js/build.mjs")).arg("index.js").arg(out);
     Ok(run::check(node.current_dir(run::root().join("guests/js-shop")))?)
 }
 
-/// componentize-py, by the SDK's own tool.
-pub(crate) fn python(out: &Path) -> Result<()> {
+/// componentize-py, into the SDK's folder.
+pub(crate) fn fetch_python() -> Result<()> {
     let sdk = run::root().join("guests/sdk-python");
-    let requirements = sdk.join("requirements.txt");
     let packages = packages("venv", &["guests/sdk-python/requirements.txt"], |folder| {
         fetch(Command::new(find("python3")?).args(["-m", "venv"]).arg(folder))?;
         let mut pip = Command::new(folder.join("bin/python"));
         pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--requirement"]);
-        fetch(pip.arg(&requirements))
+        fetch(pip.arg(sdk.join("requirements.txt")))
     })?;
-    let mut python = Command::new(packages.join("bin/python"));
+    link(&packages, &sdk.join(".venv"))
+}
+
+pub(crate) fn python(out: &Path) -> Result<()> {
+    let mut python = Command::new(run::root().join("guests/sdk-python/.venv/bin/python"));
     python.args(["-m", "pillion_sdk.build", "guests/py-shop/app.py"]).arg(out);
-    python.env("PYTHONPATH", &sdk).env("PYTHONDONTWRITEBYTECODE", "1");
+    python.env("PYTHONPATH", "guests/sdk-python").env("PYTHONDONTWRITEBYTECODE", "1");
     Ok(run::check(python.current_dir(run::root()))?)
+}
+
+/// For a compiler that is installed or isn't.
+pub(crate) fn fetch_nothing() -> Result<()> {
+    Ok(())
 }
 
 /// Go as it is: the SDK's bindings export the handlers of a library.
@@ -115,7 +126,7 @@ fn find(program: &str) -> Result<PathBuf> {
     run::find(program).ok_or_else(|| Missing::Tool(format!("no {program}")))
 }
 
-/// Node looks for packages beside what imports them.
+/// Node looks for packages beside what imports them, and tests of templates find a compiler here.
 fn link(target: &Path, link: &Path) -> Result<()> {
     if fs::read_link(link).is_ok_and(|present| present == target) {
         return Ok(());
