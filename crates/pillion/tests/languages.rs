@@ -120,35 +120,102 @@ fn a_shop_in_c() {
     shop("c-shop", "failed on purpose");
 }
 
-/// A template with the packages that `cargo xtask languages` fetched, in the place where its build command looks for them.
-fn template(name: &str, packages: &str, beside: &str) {
+/// The commands of a guide's first block, without what is said of them.
+fn commands(page: &str) -> Vec<String> {
+    let text = fs::read_to_string(root().join("docs/guide").join(page)).expect(page);
+    let block = text.split("```sh\n").nth(1).and_then(|rest| rest.split("```").next()).expect("a block of commands");
+    block.lines().map(|line| line.split('#').next().unwrap_or_default().trim().to_owned()).collect()
+}
+
+/// Does what a guide says as far as `pillion build`, in a folder that is prepared in between; the new guest's folder.
+fn follow(page: &str, dir: &Path, prepare: impl FnOnce(&Path)) -> PathBuf {
+    let commands = commands(page);
+    let [new, enter, build, up, ask] = &commands[..] else { panic!("{page}: {commands:?}") };
+    let folder = dir.join(enter.strip_prefix("cd ").expect("a folder"));
+    let run = |command: &str, dir: &Path| {
+        let words: Vec<&str> = command.split_whitespace().collect();
+        assert_eq!(words.first(), Some(&"pillion"), "{page}: {command}");
+        let done = common::run(&words[1..], dir);
+        assert!(done.status.success(), "{page}: {command}: {}", done.stderr);
+    };
+    run(new, dir);
+    prepare(&folder);
+    run(build, &folder);
+    assert_eq!((up.as_str(), ask.as_str()), ("pillion up", "curl -d you http://localhost:8080/hello"));
+    let manifest = fs::read_to_string(folder.join("dapr.yaml")).expect("a run file");
+    assert!(manifest.contains("appPort: 8080") && manifest.contains("path: /hello"), "{manifest}");
+    folder
+}
+
+/// A guide with the packages that `cargo xtask languages` fetched, in the place where the template looks for them.
+fn guide(page: &str, packages: &str, beside: &str) {
     let packages = root().join(packages);
     if !packages.exists() {
-        println!("skipped: template {name}: no {}: `cargo xtask languages` says what is missing", packages.display());
+        println!("skipped: {page}: no {}: `cargo xtask languages` says what is missing", packages.display());
         return;
     }
     let dir = tempfile::tempdir().expect("a folder");
-    assert!(common::run(&["new", name, "greeter"], dir.path()).status.success());
-    let folder = dir.path().join("greeter");
-    std::os::unix::fs::symlink(packages, folder.join(beside)).expect("a link");
-    let built = common::run(&["build"], &folder);
-    assert!(built.status.success(), "{}", built.stderr);
+    let link = |folder: &Path| std::os::unix::fs::symlink(&packages, folder.join(beside)).expect("a link");
+    let folder = follow(page, dir.path(), link);
     // To run it would be to compile an engine once more: the shops are run.
     let inspected = common::run(&["inspect", "greeter.wasm"], &folder).stdout;
-    let words: Vec<&str> = inspected.split_whitespace().collect();
-    assert!(
-        words.windows(4).any(|words| words == ["handles", "invocation-handler", "imports", words[3]]),
-        "{inspected}"
-    );
+    assert!(inspected.contains("pillion:dapr/invocation-handler@"), "{inspected}");
     assert!(inspected.contains("pillion:dapr/state@") && !inspected.contains("pillion:dapr/pubsub@"), "{inspected}");
 }
 
 #[test]
-fn a_template_of_javascript_builds_as_its_run_file_says() {
-    template("javascript", "guests/sdk-js/node_modules", "node_modules");
+fn the_guide_of_javascript_builds_a_guest_that_imports_what_it_uses() {
+    guide("javascript.md", "guests/sdk-js/node_modules", "node_modules");
 }
 
 #[test]
-fn a_template_of_python_builds_as_its_run_file_says() {
-    template("python", "guests/sdk-python/.venv", ".venv");
+fn the_guide_of_python_builds_a_guest_that_imports_what_it_uses() {
+    guide("python.md", "guests/sdk-python/.venv", ".venv");
+}
+
+#[test]
+fn the_guide_of_go_builds_a_guest() {
+    if std::process::Command::new("go").arg("version").output().is_err() {
+        println!("skipped: go.md: no go");
+        return;
+    }
+    let dir = tempfile::tempdir().expect("a folder");
+    follow("go.md", dir.path(), |_| {});
+}
+
+#[test]
+fn every_guide_begins_with_a_template_that_is_there() {
+    let dir = tempfile::tempdir().expect("a folder");
+    for page in ["rust.md", "javascript.md", "python.md", "go.md", "c.md"] {
+        let commands = commands(page);
+        let template = commands[0].split(' ').nth(2).expect("a template");
+        let made = common::run(&["new", template, &format!("a-{template}")], dir.path());
+        assert!(made.status.success(), "{page}: {}", made.stderr);
+    }
+}
+
+#[test]
+fn templates_bring_the_whole_sdk_and_every_interface() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let folders = [
+        ("javascript", "guests/sdk-js/src", "pillion-sdk/src"),
+        ("javascript", "guests/sdk-js/types", "pillion-sdk/types"),
+        ("javascript", "wit/dapr", "pillion-sdk/wit"),
+        ("python", "guests/sdk-python/pillion_sdk", "pillion-sdk/pillion_sdk"),
+        ("python", "wit/dapr", "pillion-sdk/pillion_sdk/wit"),
+    ];
+    for template in ["javascript", "python"] {
+        assert!(common::run(&["new", template, template], dir.path()).status.success());
+    }
+    for (template, original, copy) in folders {
+        for entry in fs::read_dir(root().join(original)).expect(original) {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() {
+                continue;
+            }
+            let copied = dir.path().join(template).join(copy).join(path.file_name().expect("a name"));
+            let hint = || panic!("`{}` is not in crates/pillion/src/commands/new/sdk.rs", path.display());
+            assert_eq!(fs::read(&copied).unwrap_or_else(|_| hint()), fs::read(&path).expect("a file"));
+        }
+    }
 }

@@ -1,4 +1,4 @@
-// Every interface of `pillion:dapr`. Generated from `wit/dapr` by `npm run types`, as are the files beside it.
+// Every interface of `pillion:dapr`. Generated from `wit/dapr` by jco, as are the files beside it.
 /// <reference path="./pillion-dapr-actor-handler.d.ts" />
 /// <reference path="./pillion-dapr-actors.d.ts" />
 /// <reference path="./pillion-dapr-binding-handler.d.ts" />
