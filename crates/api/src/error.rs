@@ -151,6 +151,8 @@ codes! {
     Crypto = "ERR_CRYPTO", 500, Internal, Component;
     /// No conversation component of that name.
     ConversationNotFound = "ERR_CONVERSATION_NOT_FOUND", 400, NotFound, Configuration;
+    /// Publishing what a transaction wrote failed.
+    PublishOutbox = "ERR_PUBLISH_OUTBOX", 500, Internal, Component;
     /// A request of a conversation can't be read.
     ConversationInvalidParameters = "ERR_CONVERSATION_INVALID_PARMS", 400, InvalidArgument, Caller;
     /// A request of a conversation says nothing.
@@ -161,6 +163,12 @@ codes! {
     JobSchedule = "DAPR_SCHEDULER_SCHEDULE_JOB", 500, Internal, Component;
     /// A job of that name exists.
     JobExists = "DAPR_SCHEDULER_SCHEDULE_JOB", 409, AlreadyExists, Caller;
+    /// A job without a name, or with one that no job can have.
+    JobNameEmpty = "DAPR_SCHEDULER_JOB_NAME_EMPTY", 400, InvalidArgument, Caller;
+    /// A job that says nothing of when.
+    JobScheduleEmpty = "DAPR_SCHEDULER_SCHEDULE_EMPTY", 400, InvalidArgument, Caller;
+    /// A job that can't be one: its schedule or its times can't be read.
+    JobInvalid = "DAPR_SCHEDULER_SCHEDULE_JOB", 400, InvalidArgument, Caller;
     /// A job could not be read; one that doesn't exist is that, too.
     JobGet = "DAPR_SCHEDULER_GET_JOB", 500, Internal, Component;
     /// A job could not be deleted.
@@ -185,6 +193,28 @@ codes! {
     ActorTimerCreate = "ERR_ACTOR_TIMER_CREATE", 500, Internal, Component;
     /// Ending a timer failed.
     ActorTimerDelete = "ERR_ACTOR_TIMER_DELETE", 500, Internal, Component;
+    /// Actors need an app that the sidecar can call.
+    ActorNoAppChannel = "ERR_ACTOR_NO_APP_CHANNEL", 400, Unavailable, Configuration;
+    /// Actors called each other too deep.
+    ActorStackDepth = "ERR_ACTOR_STACK_DEPTH", 500, ResourceExhausted, Caller;
+    /// The sidecar knows no placement service.
+    ActorNoPlacement = "ERR_ACTOR_NO_PLACEMENT", 400, Unavailable, Configuration;
+    /// The actor runtime is ending.
+    ActorRuntimeClosed = "ERR_ACTOR_RUNTIME_CLOSED", 503, Unavailable, Host;
+    /// Nobody hosts actors of that type.
+    ActorNoAddress = "ERR_ACTOR_NO_ADDRESS", 404, FailedPrecondition, Caller;
+    /// Reminders are for actor types that this app hosts.
+    ActorReminderNonHosted = "ERR_ACTOR_REMINDER_NON_HOSTED", 403, PermissionDenied, Caller;
+    /// A workflow without a name.
+    WorkflowNameMissing = "ERR_WORKFLOW_NAME_MISSING", 400, InvalidArgument, Caller;
+    /// An event without a name.
+    WorkflowEventNameMissing = "ERR_WORKFLOW_EVENT_NAME_MISSING", 400, InvalidArgument, Caller;
+    /// No workflow's id was given.
+    WorkflowIdMissing = "ERR_INSTANCE_ID_PROVIDED_MISSING", 400, InvalidArgument, Caller;
+    /// A workflow's id is over 64 characters.
+    WorkflowIdTooLong = "ERR_INSTANCE_ID_TOO_LONG", 400, InvalidArgument, Caller;
+    /// A workflow's id has other characters than letters, digits, `-` and `_`.
+    WorkflowIdInvalid = "ERR_INSTANCE_ID_INVALID", 400, InvalidArgument, Caller;
     /// Starting a workflow failed.
     WorkflowStart = "ERR_START_WORKFLOW", 500, Internal, Component;
     /// Looking at a workflow failed.
@@ -267,6 +297,12 @@ codes! {
     GuestInvalid = "PILLION_GUEST_INVALID", 500, FailedPrecondition, Configuration;
     /// The guest asked for what `allow` doesn't grant.
     NotAllowed = "PILLION_NOT_ALLOWED", 403, PermissionDenied, Configuration;
+    /// The daprd of the app can't be reached.
+    SidecarUnavailable = "PILLION_SIDECAR_UNAVAILABLE", 503, Unavailable, Host;
+    /// The daprd of the app did not answer in time.
+    SidecarTimeout = "PILLION_SIDECAR_TIMEOUT", 504, DeadlineExceeded, Component;
+    /// The daprd of the app refuses the token.
+    SidecarDenied = "PILLION_SIDECAR_DENIED", 401, Unauthenticated, Configuration;
     /// A host outside could not be reached, or broke off.
     BadGateway = "PILLION_BAD_GATEWAY", 502, Unavailable, Component;
 }
@@ -346,6 +382,11 @@ impl Error {
     pub fn details(mut self, details: Details) -> Self {
         self.0.details = Some(details);
         self
+    }
+
+    /// The details, where daprd sends some for this case.
+    pub fn given_details(&self) -> Option<&Details> {
+        self.0.details.as_ref()
     }
 
     /// With another fault than the code's usual one.

@@ -17,9 +17,45 @@ pub(crate) fn namespace() -> Option<String> {
     text("NAMESPACE")
 }
 
+/// Where a real daprd is, and which variable or default says so.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Announced {
+    pub(crate) grpc: String,
+    pub(crate) grpc_from: &'static str,
+    pub(crate) http: String,
+    pub(crate) http_from: &'static str,
+    /// daprd's HTTP port on this machine; none where an endpoint elsewhere is named.
+    pub(crate) http_port: Option<u16>,
+}
+
+/// Ports of a daprd that nobody moved.
+const DAPR_HTTP_PORT: u16 = 3500;
+const DAPR_GRPC_PORT: u16 = 50001;
+
 /// Whether a real daprd announced itself.
 pub(crate) fn daprd_is_announced() -> bool {
-    text("DAPR_HTTP_PORT").is_some() || text("DAPR_GRPC_PORT").is_some()
+    ["DAPR_HTTP_PORT", "DAPR_GRPC_PORT", "DAPR_HTTP_ENDPOINT", "DAPR_GRPC_ENDPOINT"]
+        .into_iter()
+        .any(|name| text(name).is_some())
+}
+
+/// The real daprd as announced: endpoints before ports, and Dapr's own ports where nothing is said.
+pub(crate) fn daprd() -> Announced {
+    announced(text)
+}
+
+fn announced(text: impl Fn(&str) -> Option<String>) -> Announced {
+    let (grpc, grpc_from) = match (text("DAPR_GRPC_ENDPOINT"), text("DAPR_GRPC_PORT")) {
+        (Some(endpoint), _) => (endpoint, "DAPR_GRPC_ENDPOINT"),
+        (None, Some(port)) => (format!("127.0.0.1:{port}"), "DAPR_GRPC_PORT"),
+        (None, None) => (format!("127.0.0.1:{DAPR_GRPC_PORT}"), "Dapr's usual gRPC port"),
+    };
+    let (http, http_from, http_port) = match (text("DAPR_HTTP_ENDPOINT"), text("DAPR_HTTP_PORT")) {
+        (Some(endpoint), _) => (endpoint, "DAPR_HTTP_ENDPOINT", None),
+        (None, Some(port)) => (format!("http://127.0.0.1:{port}"), "DAPR_HTTP_PORT", port.parse().ok()),
+        (None, None) => (format!("http://127.0.0.1:{DAPR_HTTP_PORT}"), "Dapr's usual HTTP port", Some(DAPR_HTTP_PORT)),
+    };
+    Announced { grpc, grpc_from, http, http_from, http_port }
 }
 
 /// The port of a real daprd's HTTP API, or of another sidecar's.
@@ -98,4 +134,26 @@ impl AppEnvironment<'_> {
 
 fn text(name: &str) -> Option<String> {
     env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(variables: &[(&str, &str)]) -> (String, String, Option<u16>) {
+        let read =
+            |name: &str| variables.iter().find(|(other, _)| *other == name).map(|(_, value)| (*value).to_owned());
+        let Announced { grpc, http, http_port, .. } = announced(read);
+        (grpc, http, http_port)
+    }
+
+    #[test]
+    fn endpoints_come_before_ports_and_ports_before_daprs_own() {
+        let usual = ("127.0.0.1:50001".to_owned(), "http://127.0.0.1:3500".to_owned(), Some(3500));
+        assert_eq!(of(&[]), usual);
+        let ports = [("DAPR_GRPC_PORT", "7"), ("DAPR_HTTP_PORT", "8")];
+        assert_eq!(of(&ports), ("127.0.0.1:7".to_owned(), "http://127.0.0.1:8".to_owned(), Some(8)));
+        let all = [ports[0], ports[1], ("DAPR_GRPC_ENDPOINT", "https://g"), ("DAPR_HTTP_ENDPOINT", "https://h")];
+        assert_eq!(of(&all), ("https://g".to_owned(), "https://h".to_owned(), None));
+    }
 }

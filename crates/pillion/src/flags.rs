@@ -51,6 +51,8 @@ pub(crate) enum Verb {
     New(New),
     /// Build the guests of a dapr.yaml by the commands that it names
     Build(Build),
+    /// Start every app as `up` does, build what is saved, and give it to the running apps
+    Dev(Dev),
     /// Call an app by its sidecar
     Invoke(Invoke),
     /// Publish a message by an app's sidecar
@@ -61,6 +63,8 @@ pub(crate) enum Verb {
     Inspect(Inspect),
     /// Compile a guest ahead of time
     Compile(Compile),
+    /// Print a dapr.yaml as Kubernetes has it: Deployments with Dapr's annotations, and the resources
+    K8s(K8s),
     /// Print the version
     Version,
 }
@@ -276,6 +280,18 @@ pub(crate) struct Build {
     pub(crate) app_id: Option<String>,
 }
 
+#[derive(Args, Debug)]
+pub(crate) struct Dev {
+    /// The dapr.yaml, or the folder that holds it
+    #[arg(value_name = "FILE", default_value = ".")]
+    pub(crate) file: PathBuf,
+    /// The same, as `dapr run` spells it
+    #[arg(short = 'f', long, value_name = "FILE", conflicts_with = "file")]
+    pub(crate) run_file: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) process: Process,
+}
+
 /// Which sidecar is asked.
 #[derive(Args, Debug)]
 pub(crate) struct SidecarFlags {
@@ -349,6 +365,25 @@ pub(crate) struct Check {
     /// The same, as `dapr run` spells it
     #[arg(short = 'f', long, value_name = "FILE", conflicts_with = "file")]
     pub(crate) run_file: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct K8s {
+    /// The dapr.yaml, or the folder that holds it
+    #[arg(value_name = "FILE", default_value = ".")]
+    pub(crate) file: PathBuf,
+    /// The same, as `dapr run` spells it
+    #[arg(short = 'f', long, value_name = "FILE", conflicts_with = "file")]
+    pub(crate) run_file: Option<PathBuf>,
+    /// The image that holds pillion, and the run file with its guests below /app
+    #[arg(long, value_name = "IMAGE")]
+    pub(crate) image: String,
+    /// The namespace of the Deployments
+    #[arg(short = 'n', long, value_name = "NAME")]
+    pub(crate) namespace: Option<String>,
+    /// Pods of each app
+    #[arg(long, value_name = "COUNT", default_value = "1")]
+    pub(crate) replicas: u32,
 }
 
 #[derive(Args, Debug)]

@@ -10,6 +10,7 @@ mod launch;
 mod manifest;
 mod print;
 mod telemetry;
+mod watch;
 
 use clap::Parser;
 use flags::{Flags, Verb};
@@ -43,11 +44,13 @@ async fn dispatch(flags: Flags) -> anyhow::Result<ExitCode> {
         Verb::Serve(serve) => commands::serve::run(&global, serve).await,
         Verb::New(new) => commands::new::run(&global, &new),
         Verb::Build(build) => commands::build::run(&global, build).await,
+        Verb::Dev(dev) => commands::dev::run(&global, dev).await,
         Verb::Invoke(invoke) => commands::invoke::run(invoke).await,
         Verb::Publish(publish) => commands::publish::run(publish).await,
         Verb::Check(check) => commands::check::run(&global, check).await,
         Verb::Inspect(inspect) => commands::inspect::run(&global, &inspect),
         Verb::Compile(compile) => commands::compile::run(&global, &compile),
+        Verb::K8s(k8s) => commands::k8s::run(&global, k8s),
         Verb::Version => {
             print::line(concat!("pillion ", env!("CARGO_PKG_VERSION")));
             Ok(ExitCode::SUCCESS)

@@ -60,6 +60,7 @@ fn crates_know_only_what_they_may() {
     let metadata = metadata();
     for (name, foreign) in [
         ("pillion-api", &["tokio", "hyper", "wasmtime", "pillion-nn", "pillion-sidecar", "pillion-runtime"][..]),
+        ("pillion-wit", &["tokio", "hyper", "pillion-nn", "pillion-sidecar", "pillion-runtime"]),
         ("pillion-nn", &["tokio", "wasmtime", "granit-parser", "pillion-api", "pillion-sidecar", "pillion-runtime"]),
         ("pillion-sidecar", &["wasmtime", "pillion-nn", "pillion-runtime"]),
         ("pillion-runtime", &["pillion-sidecar", "granit-parser", "rusqlite"]),
@@ -136,7 +137,7 @@ fn sources(dir: &Path, found: &mut Vec<PathBuf>) {
 fn only_the_program_prints_and_reads_the_environment() {
     // What a secret store is made of, and WASI's own streams of a plain run.
     let excepted = ["crates/sidecar/src/secrets/env.rs"];
-    for name in ["api", "nn", "sidecar", "runtime"] {
+    for name in ["api", "nn", "sidecar", "runtime", "wit"] {
         let mut files = Vec::new();
         sources(&root().join("crates").join(name).join("src"), &mut files);
         for file in files {

@@ -54,7 +54,7 @@ fn shows(printed: &str, expected: &str) -> bool {
 
 #[test]
 fn the_pages_commands_print_what_the_pages_show() {
-    for page in ["README.md", "docs/guide/daprd.md", "examples/dapr-wasm/README.md"] {
+    for page in ["README.md", "docs/guide/dapr.md", "docs/guide/daprd.md", "examples/dapr-wasm/README.md"] {
         let text = fs::read_to_string(root().join(page)).expect(page);
         let commands = transcript(&text);
         assert!(!commands.is_empty(), "{page} shows no command");
@@ -73,6 +73,7 @@ fn links_between_pages_lead_somewhere() {
         "CHANGELOG.md",
         "CONTRIBUTING.md",
         "SECURITY.md",
+        "docs/guide/dapr.md",
         "docs/guide/daprd.md",
         "examples/dapr-wasm/README.md",
     ] {

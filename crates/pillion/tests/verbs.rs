@@ -193,3 +193,41 @@ fn what_cannot_be_asked_is_said_in_words() {
         assert!(!refused.status.success() && said.contains(wanted), "{args:?}: {said}");
     }
 }
+
+#[test]
+fn a_run_file_becomes_deployments_and_its_resources() {
+    let dir = tempfile::tempdir().expect("a folder");
+    fs::copy(root().join("examples/hello/cat.wat"), dir.path().join("cat.wat")).expect("a guest");
+    fs::create_dir(dir.path().join("components")).expect("a folder");
+    let resources = "# The broker.\napiVersion: dapr.io/v1alpha1\nkind: Component\nmetadata: {name: pubsub}\nspec: {type: pubsub.redis, version: v1}\n---\napiVersion: dapr.io/v1alpha1\nkind: Component\nmetadata: {name: store}\nspec: {type: state.in-memory, version: v1}\n";
+    fs::write(dir.path().join("components/all.yaml"), resources).expect("written");
+    let manifest = "version: 1
+common: { resourcesPath: ./components }
+apps:
+  - { appID: cat, appDirPath: ., appPort: 7001, appMaxConcurrency: 5, env: { GREETING: 'a \"b\"' }, wasm: { source: cat.wat } }
+  - { appID: native, appDirPath: ., command: [sleep, '1'] }
+";
+    fs::write(dir.path().join("dapr.yaml"), manifest).expect("written");
+    let printed = run(&["k8s", "--image", "registry.example/cat:1", "-n", "shop", "--replicas", "3"], dir.path());
+    assert!(printed.status.success(), "{}", printed.stderr);
+    for wanted in [
+        "  namespace: shop",
+        "  replicas: 3",
+        "dapr.io/app-port: \"7001\"",
+        "dapr.io/app-max-concurrency: \"5\"",
+        "image: \"registry.example/cat:1\"",
+        r#"{ name: "GREETING", value: "a \"b\"" }"#,
+        "# The broker.",
+    ] {
+        assert!(printed.stdout.contains(wanted), "no `{wanted}` in\n{}", printed.stdout);
+    }
+    assert_eq!(printed.stdout.matches("\n---\n").count(), 2, "{}", printed.stdout);
+    assert!(printed.stderr.contains("app `native` is left out"), "{}", printed.stderr);
+    assert!(
+        printed.stderr.contains("`store` (state.in-memory) keeps what it has on one machine"),
+        "{}",
+        printed.stderr
+    );
+    let wrong = run(&["k8s", "--image", "x", "-n", "Shop"], dir.path());
+    assert!(wrong.stderr.contains("`Shop` can't be a namespace"), "{}", wrong.stderr);
+}

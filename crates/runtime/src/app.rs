@@ -13,6 +13,7 @@ use crate::runtime::Shared;
 use crate::spec::{AppSpec, DaprHttp, GuestSpec, On, Trigger};
 use crate::stats::GuestStats;
 use crate::{GuestKind, engine};
+use arc_swap::ArcSwap;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use pillion_api::pubsub::Subscription;
 use pillion_api::{Body, Code, Error, Sidecar, body, path, subscribe};
@@ -27,7 +28,8 @@ pub struct App(Arc<Inner>);
 
 struct Inner {
     id: String,
-    guests: Box<[Arc<Hosted>]>,
+    /// Each as its code is at the moment; a call keeps what it began with.
+    guests: Box<[ArcSwap<Hosted>]>,
     router: Router,
     triggers: Vec<Trigger>,
 }
@@ -50,7 +52,7 @@ impl App {
             let (sidecar, dapr_http) = (Arc::clone(&sidecar), Arc::clone(&dapr_http));
             let (ports, hosts, places) = (Arc::clone(&ports), Arc::clone(&hosts), guest.limits.outgoing);
             let outgoing = Outgoing::new(&app_id, sidecar, dapr_http, ports, hosts, places);
-            Arc::new(Hosted::new(shared, &app_id, guest, Some(outgoing)))
+            ArcSwap::from_pointee(Hosted::new(shared, &app_id, guest, Some(Arc::new(outgoing))))
         });
         // A vector would keep the room of the specifications that it is made of.
         let guests = guests.collect::<Vec<_>>().into_boxed_slice();
@@ -62,9 +64,39 @@ impl App {
         &self.0.id
     }
 
+    fn guest(&self, index: usize) -> Arc<Hosted> {
+        self.0.guests[index].load_full()
+    }
+
+    fn guests(&self) -> impl Iterator<Item = Arc<Hosted>> {
+        self.0.guests.iter().map(ArcSwap::load_full)
+    }
+
+    fn guest_of(&self, name: &str) -> Option<Arc<Hosted>> {
+        self.guests().find(|guest| *guest.name == *name)
+    }
+
+    /// Gives a guest other code, or other limits. Calls from here on are the new guest's; those in flight end as they began,
+    /// and what follows configuration goes on as it is. Its counters begin anew.
+    ///
+    /// # Errors
+    /// As [`Runtime::app`](crate::Runtime::app) for this guest; the old one stays.
+    pub fn replace(&self, spec: GuestSpec) -> Result<(), Error> {
+        let app = &*self.0.id;
+        let place = self.0.guests.iter().find(|guest| *guest.load().name == *spec.name);
+        let place = place.ok_or_else(|| no_guest(app, &spec.name))?;
+        check_limits(app, &spec)?;
+        let specs = std::slice::from_ref(&spec);
+        let mut triggers = self.0.triggers.iter().filter(|trigger| trigger.guest == spec.name);
+        triggers.try_for_each(|trigger| check_trigger(app, trigger, specs))?;
+        let old = place.load_full();
+        place.store(Arc::new(old.replaced_by(spec)));
+        Ok(())
+    }
+
     /// Counters of each guest, in the order of the specification.
     pub fn stats(&self) -> Vec<GuestStats> {
-        self.0.guests.iter().map(|guest| guest.counters.snapshot(&guest.app, &guest.name)).collect()
+        self.guests().map(|guest| guest.counters.snapshot(&guest.app, &guest.name)).collect()
     }
 
     /// Whether a request for this path, as it stands in the request line, goes to a guest; if not, to a file or nowhere.
@@ -75,7 +107,13 @@ impl App {
     /// Whether an http guest would take one of Dapr's questions; a command would take it for work.
     pub fn asks_guest(&self, method: &Method, path: &path::Path) -> bool {
         let found = self.0.router.find(path, method);
-        matches!(found, Found::Guest(index) if self.0.guests[index].kind() == GuestKind::Http)
+        matches!(found, Found::Guest(index) if self.guest(index).kind() == GuestKind::Http)
+    }
+
+    /// Whether a guest with typed handlers stands at a path: an event that is posted there is for them.
+    pub fn takes_events(&self, path: &path::Path) -> bool {
+        let found = self.0.router.find(path, &Method::POST);
+        matches!(found, Found::Guest(index) if self.0.guests[index].kind() == GuestKind::Dapr)
     }
 
     /// Subscribes to the configuration that its triggers name; changes come to their guests until the app is gone. Called
@@ -83,8 +121,7 @@ impl App {
     pub fn follow_configuration(&self) {
         for trigger in &self.0.triggers {
             let On::Configuration { store, keys } = &trigger.on else { continue };
-            let guest = self.0.guests.iter().find(|guest| *guest.name == *trigger.guest);
-            if let Some(guest) = guest {
+            if let Some(guest) = self.guest_of(&trigger.guest) {
                 guest.follow_from_start(store.clone(), keys.clone());
             }
         }
@@ -96,7 +133,7 @@ impl App {
             Found::Guest(index) => {
                 let encoded = path.encode(request.uri().query())?;
                 *request.uri_mut() = route::with_path(request.uri(), encoded);
-                call::run(&self.0.guests[index], trigger, request).await
+                call::run(&self.guest(index), trigger, request).await
             }
             Found::File(directory, below) => directory.serve(request.method(), below, request.headers()).await,
             Found::Redirect(to) => Ok(redirect(to)),

@@ -43,7 +43,7 @@ pub(crate) struct Hosted {
 }
 
 impl Hosted {
-    pub(crate) fn new(shared: &Arc<Shared>, app: &Arc<str>, spec: GuestSpec, outgoing: Option<Outgoing>) -> Self {
+    pub(crate) fn new(shared: &Arc<Shared>, app: &Arc<str>, spec: GuestSpec, outgoing: Option<Arc<Outgoing>>) -> Self {
         Self {
             app: Arc::clone(app),
             name: spec.name.as_str().into(),
@@ -54,9 +54,14 @@ impl Hosted {
             follows: Follows::default(),
             counters: Counters::default(),
             shared: Arc::clone(shared),
-            outgoing: outgoing.map(Arc::new),
+            outgoing,
             spec,
         }
+    }
+
+    /// Another guest in the same place.
+    pub(crate) fn replaced_by(&self, spec: GuestSpec) -> Self {
+        Self::new(&self.shared, &self.app, spec, self.outgoing.clone())
     }
 
     pub(crate) fn limits(&self) -> &Limits {

@@ -338,7 +338,8 @@ fn needs(inspection: &mut Inspection) {
             allow.extend((!line.is_empty()).then(|| line.to_owned()));
         }
     }
-    blocks.dedup();
+    let mut seen = std::collections::BTreeSet::new();
+    blocks.retain(|block| seen.insert(block.clone()));
     (inspection.building_blocks, inspection.allow) = (blocks, allow);
     inspection.handlers = crate::kind::dapr::handlers(inspection);
 }

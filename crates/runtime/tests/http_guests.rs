@@ -240,3 +240,27 @@ async fn host_calls_are_counted() {
     let app = app(&runtime, guest, Limits { host_calls: 0, ..Limits::default() });
     assert!(ask(&app, "http://other.dapr/").await.contains("host calls"));
 }
+
+#[tokio::test]
+async fn a_guest_that_is_replaced_ends_its_calls_and_the_new_one_takes_the_next() {
+    let runtime = runtime();
+    let app = echo(&runtime, Limits::default());
+    let begun = app.invoke(Request::get("/stream?5000").body(body::empty()).expect("a request")).await.expect("a head");
+    let mut begun = begun.into_body();
+    let first = begun.frame().await.expect("a frame").expect("good").into_data().expect("data");
+    assert!(first.starts_with(b"chunk 0\n"));
+
+    let hello = runtime.load("hello", built("http-hello"), None).expect("a guest");
+    app.replace(GuestSpec::new("guest", hello.clone())).expect("replaced");
+    let (_, answer) = call(&app, Request::get("/").body(body::empty()).expect("a request")).await.expect("an answer");
+    assert_eq!(&answer[..], b"hello world\n");
+    let rest = body::collect(begun, 1 << 20).await.expect("the rest");
+    assert!(rest.ends_with(b"chunk 4999\n"));
+
+    let other = app.replace(GuestSpec::new("other", hello.clone())).expect_err("no such guest");
+    assert_eq!(other.code(), Code::RouteNotFound, "{other}");
+    let limits = Limits { memory: 1 << 10, ..Limits::default() };
+    let small = app.replace(GuestSpec { limits, ..GuestSpec::new("guest", hello) }).expect_err("too small");
+    assert_eq!(small.code(), Code::GuestInvalid, "{small}");
+    assert!(call(&app, Request::get("/").body(body::empty()).expect("a request")).await.is_ok());
+}

@@ -1,5 +1,6 @@
 //! The sidecar of one app, in the app's own process.
 
+mod absent;
 mod invoke;
 mod open;
 mod serve;
@@ -19,6 +20,9 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, atomic::AtomicBool},
 };
 use tokio::{sync::watch, task::JoinHandle};
+
+/// The namespace of an app that has none.
+const DEFAULT_NAMESPACE: &str = "default";
 
 /// What one app's sidecar needs to know.
 #[derive(Clone)]
@@ -114,6 +118,11 @@ impl Embedded {
     pub async fn wait_ready(&self) {
         // The sender is this sidecar's own, so it outlives the wait.
         let _ = self.ready.subscribe().wait_for(|ready| *ready).await;
+    }
+
+    /// The app's namespace; daprd's own where none is set.
+    fn namespace(&self) -> &str {
+        if self.config.namespace.is_empty() { DEFAULT_NAMESPACE } else { &self.config.namespace }
     }
 
     fn extended(&self) -> MutexGuard<'_, Metadata> {

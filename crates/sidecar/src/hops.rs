@@ -4,7 +4,7 @@
 //! that runs in the task of its call needs to hand on nothing.
 
 use http::{HeaderMap, HeaderName, HeaderValue};
-use pillion_api::Metadata;
+use pillion_api::{Code, Error, Metadata};
 
 /// The header, and the metadata key of a message, that holds the count.
 pub const HEADER: &str = "pillion-hops";
@@ -42,4 +42,12 @@ pub fn of_message(metadata: &Metadata) -> u32 {
 /// Writes the count into a request.
 pub fn stamp(headers: &mut HeaderMap, hops: u32) {
     headers.insert(HeaderName::from_static(HEADER), HeaderValue::from(hops));
+}
+
+/// Ends what would otherwise be a deadlock: each app of a circle waits for the next.
+pub(crate) fn circle(id: &str) -> Error {
+    let why = format!("the call went through {MAX} apps: they call each other in a circle");
+    Error::new(Code::Overloaded, format!("failed to invoke, id: {id}, err: {why}"))
+        .hint("let one of the apps answer without calling the next")
+        .limit("sidecar.hops", u64::from(MAX))
 }

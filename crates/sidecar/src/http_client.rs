@@ -79,9 +79,27 @@ fn own_error(error: &(dyn std::error::Error + 'static)) -> Error {
         }
         match cause.source() {
             Some(inner) => cause = inner,
-            None => return Error::new(Code::BadGateway, cause.to_string()),
+            None => return gateway(cause),
         }
     }
+}
+
+/// Where nobody listened, nothing was sent: the hint says so, and [`not_reached`] reads it.
+fn gateway(cause: &(dyn std::error::Error + 'static)) -> Error {
+    let refused = cause.downcast_ref::<std::io::Error>().is_some_and(|error| {
+        use std::io::ErrorKind::{AddrNotAvailable, ConnectionRefused, HostUnreachable, NetworkUnreachable};
+        matches!(error.kind(), ConnectionRefused | HostUnreachable | NetworkUnreachable | AddrNotAvailable)
+    });
+    let error = Error::new(Code::BadGateway, cause.to_string());
+    if refused { error.hint(NOBODY_LISTENS) } else { error }
+}
+
+/// What helps against a refused connection.
+const NOBODY_LISTENS: &str = "nobody listens there: is it running?";
+
+/// Whether a request reached nobody, so that it can be sent again.
+pub(crate) fn not_reached(error: &Error) -> bool {
+    error.help() == Some(NOBODY_LISTENS)
 }
 
 /// Where the paths of a service begin.

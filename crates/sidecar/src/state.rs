@@ -15,6 +15,9 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+/// The metadata key of a write's time to live.
+const TTL: &str = "ttlInSeconds";
+
 /// A store of keys that have their prefix already. Every store passes the same tests (`tests/state.rs`).
 #[async_trait]
 pub(crate) trait StateStore: Send + Sync {
@@ -63,16 +66,34 @@ pub(crate) fn etag(etag: &Option<String>) -> Option<&str> {
     etag.as_deref().filter(|etag| !etag.is_empty())
 }
 
-/// The time to live that a write asks for; none where it is 0 or -1, which remove an older one.
+/// The time to live that a write asks for; none where it is 0 or -1, which remove an older one. Most of Dapr's stores read it
+/// so, in these words.
 pub(crate) fn ttl(metadata: &Metadata) -> Result<Option<Duration>, StoreError> {
-    let Some(text) = metadata.get("ttlInSeconds").filter(|text| !text.is_empty()) else { return Ok(None) };
-    let wrong = |why: &str| StoreError::Failed(format!("incorrect value for metadata 'ttlInSeconds': {why}"));
-    let seconds: i64 = text.parse().map_err(|_| wrong(&format!("`{text}` is no whole number")))?;
+    let wrong =
+        |why: &str| StoreError::Failed(format!("error parsing TTL: incorrect value for metadata '{TTL}': {why}"));
+    let seconds = whole(metadata, "ParseInt").map_err(|why| wrong(&why))?.unwrap_or(0);
     match seconds {
         -1 | 0 => Ok(None),
         1..=2_147_483_647 => Ok(Some(Duration::from_secs(seconds.unsigned_abs()))),
         _ => Err(wrong("must be -1 or greater")),
     }
+}
+
+/// The same as `state.in-memory` reads it: nothing below 1 is a time to live.
+pub(crate) fn ttl_in_memory(metadata: &Metadata) -> Result<Option<Duration>, StoreError> {
+    let seconds = whole(metadata, "Atoi").map_err(StoreError::Failed)?.unwrap_or(0);
+    Ok(u64::try_from(seconds).ok().filter(|seconds| *seconds > 0).map(Duration::from_secs))
+}
+
+/// A number, or why it is none: Go's words, which daprd hands through.
+fn whole(metadata: &Metadata, function: &str) -> Result<Option<i64>, String> {
+    use std::num::IntErrorKind::{NegOverflow, PosOverflow};
+    let Some(text) = metadata.get(TTL).filter(|text| !text.is_empty()) else { return Ok(None) };
+    text.parse().map(Some).map_err(|error: std::num::ParseIntError| {
+        let why =
+            if matches!(error.kind(), PosOverflow | NegOverflow) { "value out of range" } else { "invalid syntax" };
+        format!("strconv.{function}: parsing {text:?}: {why}")
+    })
 }
 
 /// When a write with this time to live expires.

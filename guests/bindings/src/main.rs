@@ -92,6 +92,19 @@ fn imports(wit: &Path, world: &str) -> Result<Vec<(String, WithOption)>> {
     Ok(resolve.worlds[world].imports.iter().filter_map(|(key, item)| path(key, item)).collect())
 }
 
+/// FNV-1a over the package's files in the order of their names: a test compares it with that of the files as they are.
+fn digest(wit: &Path) -> Result<u64> {
+    let mut files = fs::read_dir(wit)?.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>>>()?;
+    files.sort();
+    let mut hash = 0xcbf2_9ce4_8422_2325_u64;
+    for file in files {
+        for byte in fs::read(file)? {
+            hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+        }
+    }
+    Ok(hash)
+}
+
 fn write(wit: &Path, file: &Path, world: &str, what: &str, opts: Opts) -> Result<()> {
     let (mut resolve, package) = load(wit)?;
     let world = select(&mut resolve, package, world)?;
@@ -99,7 +112,10 @@ fn write(wit: &Path, file: &Path, world: &str, what: &str, opts: Opts) -> Result
     opts.build().generate(&mut resolve, world, &mut files)?;
     let (_, source) = files.iter().next().ok_or("nothing was generated")?;
     let source = std::str::from_utf8(source)?;
-    let head = format!("//! Generated from `wit/dapr`: {what}. Not to be edited: `cargo xtask guests --bindings`.\n\n");
+    let head = format!(
+        "//! Generated from `wit/dapr` ({:016x}): {what}. Not to be edited: `cargo xtask guests --bindings`.\n\n",
+        digest(wit)?
+    );
     fs::write(file, head + source)?;
     Ok(())
 }

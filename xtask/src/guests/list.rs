@@ -106,6 +106,7 @@ pub(crate) const GUESTS: &[Guest] = &[
     test("event-recorder", "guests/event-recorder", Kind::Command),
     test("http-call", "guests/http-call", PROXY),
     test("http-cases", "guests/http-cases", REACTOR),
+    test("http-dapr", "guests/http-dapr", REACTOR),
     test("http-echo", "guests/http-echo", REACTOR),
     test("http-hello", "guests/http-hello", PROXY),
     test("http-prepared", "guests/http-prepared", PROXY),

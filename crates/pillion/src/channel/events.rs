@@ -14,11 +14,15 @@ use serde_json::{Value, value::RawValue};
 /// Messages of one bulk delivery; a subscription may ask for so many, and its body is bounded besides.
 pub(super) const MAX_BULK: usize = 10_000;
 
-pub(super) async fn deliver(channel: &Channel, guest: String, request: Request<Body>) -> Result<Response<Body>> {
+pub(super) async fn deliver(
+    channel: &Channel,
+    destination: Destination,
+    request: Request<Body>,
+) -> Result<Response<Body>> {
     let (parts, body) = request.into_parts();
     let bytes = body::collect(body, channel.bounds.request).await?;
     let frame = Frame {
-        destination: Destination::Guest(guest),
+        destination,
         metadata: headers::metadata(&parts.headers),
         traceparent: headers::traceparent(&parts.headers),
     };

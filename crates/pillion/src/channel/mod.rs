@@ -32,14 +32,20 @@ const MAX_ANSWER: u64 = 1 << 20;
 /// When whoever was turned away by an ending process may try again.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 
-/// Whether an http guest takes a request of this method and path. No other kind is asked what it doesn't know: a command
-/// would take the question for work.
-pub(crate) type Asks = Box<dyn Fn(&Method, &path::Path) -> bool + Send + Sync>;
+/// What stands at the paths of an app.
+pub(crate) trait Guests: Send + Sync {
+    /// Whether an http guest takes a request of this method and path. No other kind is asked what it doesn't know: a
+    /// command would take the question for work.
+    fn asks(&self, method: &Method, path: &path::Path) -> bool;
+
+    /// Whether a guest with typed handlers does.
+    fn is_typed(&self, path: &path::Path) -> bool;
+}
 
 /// The app channel on an app's port.
 pub(crate) struct Channel {
     app: Arc<dyn AppChannel>,
-    asks: Asks,
+    guests: Arc<dyn Guests>,
     reserved: Reserved,
     /// `APP_API_TOKEN`; every request must carry it but those that daprd sends without.
     token: Option<ApiToken>,
@@ -60,12 +66,12 @@ impl Channel {
     /// The channel of an app whose `on:` reserves what is `reserved`.
     pub(crate) fn new(
         app: Arc<dyn AppChannel>,
-        asks: Asks,
+        guests: Arc<dyn Guests>,
         reserved: Reserved,
         token: Option<ApiToken>,
         bounds: Bounds,
     ) -> Self {
-        Self { app, asks, reserved, token, bounds, draining: AtomicBool::new(false) }
+        Self { app, guests, reserved, token, bounds, draining: AtomicBool::new(false) }
     }
 
     /// From here on the app is ill and daprd's events are turned away, so that their brokers deliver them again; what is
@@ -94,7 +100,8 @@ impl Channel {
             Some(path) => path.clone(),
             None => path::normalise(request.uri().path())?,
         };
-        Ok(Question::read(request.method(), &path, request.headers(), &self.reserved))
+        let typed = self.guests.is_typed(&path);
+        Ok(Question::read(request.method(), &path, request.headers(), &self.reserved, typed))
     }
 
     fn admit(&self, question: &Question, request: &mut Request<Body>) -> Result<()> {
@@ -109,6 +116,7 @@ impl Channel {
                 format!("`{}` is for the app's own sidecar; other apps can't invoke it", request.uri().path());
             return Err(Error::new(Code::NotAllowed, message));
         }
+        headers::forget_two_callers(request.headers_mut());
         if question.is_event() && self.draining.load(Ordering::Acquire) {
             return Err(shutting_down());
         }
@@ -126,7 +134,7 @@ impl Channel {
             Question::Config => self.config().await,
             Question::Subscribe => self.subscribe().await,
             Question::Probe { wanted } => self.probe(wanted, request).await,
-            Question::Topic { guest } => events::deliver(self, guest, request).await,
+            Question::Topic { to } => events::deliver(self, to, request).await,
             Question::Binding { name } => self.binding(name, request).await,
             Question::Job { name } => self.job(name, request).await,
             Question::Configuration { store } => configuration::update(self, store, request).await,
@@ -160,7 +168,7 @@ impl Channel {
     }
 
     fn asks_guest(&self, method: &Method, path: &str) -> bool {
-        path::normalise(path).is_ok_and(|path| (self.asks)(method, &path))
+        path::normalise(path).is_ok_and(|path| self.guests.asks(method, &path))
     }
 
     /// daprd takes 2xx and 405 for "wanted". So what is no http guest's own answer is 404: a folder's 405 would send it

@@ -2,7 +2,7 @@
 
 use super::{config, grpc, reserved::Reserved};
 use http::{HeaderMap, Method, header};
-use pillion_api::{path::Path, subscribe};
+use pillion_api::{path::Path, pubsub::Destination, subscribe};
 
 /// A request's meaning, read once from its method, path and headers.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,9 +17,9 @@ pub(super) enum Question {
     Probe {
         wanted: bool,
     },
-    /// Events of a topic for a guest of `on:`.
+    /// Events of a topic, for a guest of `on:`, or for one with typed handlers at the path of a declared subscription.
     Topic {
-        guest: String,
+        to: Destination,
     },
     Binding {
         name: String,
@@ -37,7 +37,7 @@ pub(super) enum Question {
 }
 
 impl Question {
-    pub(super) fn read(method: &Method, path: &Path, headers: &HeaderMap, reserved: &Reserved) -> Self {
+    pub(super) fn read(method: &Method, path: &Path, headers: &HeaderMap, reserved: &Reserved, typed: bool) -> Self {
         if let Some(call) = grpc::read(path.as_str(), headers) {
             return Self::Grpc(call);
         }
@@ -49,14 +49,17 @@ impl Question {
             Method::OPTIONS if !headers.contains_key(header::ORIGIN) => {
                 Self::Probe { wanted: reserved.binding_at(path).is_some() }
             }
-            Method::POST => Self::of_post(path, reserved),
+            Method::POST => match Self::of_post(path, reserved) {
+                Self::Guest if typed => Self::of_typed(path, headers),
+                question => question,
+            },
             _ => Self::Guest,
         }
     }
 
     fn of_post(path: &Path, reserved: &Reserved) -> Self {
         if let Some(guest) = reserved.topic_guest(path) {
-            Self::Topic { guest: guest.to_owned() }
+            Self::Topic { to: Destination::Guest(guest.to_owned()) }
         } else if let Some(name) = reserved.binding_at(path) {
             Self::Binding { name: name.to_owned() }
         } else if let Some(name) = reserved.job_at(path) {
@@ -65,6 +68,17 @@ impl Question {
             Self::Configuration { store: store.to_owned() }
         } else {
             Self::Guest
+        }
+    }
+
+    /// What daprd posts to a guest that has a handler for it, whatever `on:` says. Every delivery names its component.
+    fn of_typed(path: &Path, headers: &HeaderMap) -> Self {
+        let mut segments = path.segments();
+        match [segments.next(), segments.next(), segments.next()] {
+            _ if headers.contains_key("pubsubname") => Self::Topic { to: Destination::Path(path.to_string()) },
+            [Some("job"), Some(name), None] => Self::Job { name: name.to_owned() },
+            [Some("configuration"), Some(store), Some(_)] => Self::Configuration { store: store.to_owned() },
+            _ => Self::Guest,
         }
     }
 

@@ -78,7 +78,20 @@ impl AppChannel for Fake {
     }
 }
 
-/// A channel of an app with everything under `on:`, whose http guest is at `/http`.
+/// An http guest is at `/http`, one with typed handlers at `/typed`.
+struct Paths;
+
+impl Guests for Paths {
+    fn asks(&self, _: &Method, path: &path::Path) -> bool {
+        path.as_str().starts_with("/http")
+    }
+
+    fn is_typed(&self, path: &path::Path) -> bool {
+        path.as_str().starts_with("/typed") || path.as_str().starts_with("/job/typed")
+    }
+}
+
+/// A channel of an app with everything under `on:`.
 pub(super) fn channel(app: &Arc<Fake>, token: Option<&str>) -> Arc<Channel> {
     let mut reserved = Reserved::default();
     reserved.topic("listener");
@@ -86,9 +99,8 @@ pub(super) fn channel(app: &Arc<Fake>, token: Option<&str>) -> Arc<Channel> {
     reserved.job("reindex");
     reserved.configuration("settings");
     reserved.health("/healthz");
-    let asks = Box::new(|_: &Method, path: &path::Path| path.as_str().starts_with("/http"));
     let bounds = Bounds { request: 1 << 20, answer: 1 << 20 };
-    Arc::new(Channel::new(app.clone(), asks, reserved, token.and_then(ApiToken::new), bounds))
+    Arc::new(Channel::new(app.clone(), Arc::new(Paths), reserved, token.and_then(ApiToken::new), bounds))
 }
 
 struct Answer {
@@ -156,6 +168,16 @@ async fn a_single_event_is_delivered_with_its_origin_and_its_status_answered() {
         let seen = format!(r#"deliver / to Guest("listener"): {event} {{}} "#);
         check("POST /dapr/on/listener", &[EVENT], event, 200, &format!(r#"{{"status":"{status}"}}"#), &[&seen]).await;
     }
+}
+
+#[tokio::test]
+async fn a_guest_with_handlers_gets_what_is_declared_for_its_path_typed() {
+    let headers = [EVENT, ("pubsubname", "bus")];
+    let seen = [r#"deliver bus/t to Path("/typed/x"): {"topic":"t"} {"pubsubname": "bus"} "#];
+    check("POST /typed/x", &headers, r#"{"topic":"t"}"#, 200, r#"{"status":"SUCCESS"}"#, &seen).await;
+    check("POST /job/typed", &[], "{}", 200, "", &[r#"job typed b"{}" None"#]).await;
+    let invoked = [r#"invoke POST /typed/x"#];
+    check("POST /typed/x", &[EVENT], "{}", 200, r#"{"entities":["Counter"]}"#, &invoked).await;
 }
 
 /// A publisher may write the envelope itself, or there is none: the guest gets what came.

@@ -4,8 +4,10 @@ mod ask;
 pub(crate) mod build;
 pub(crate) mod check;
 pub(crate) mod compile;
+pub(crate) mod dev;
 pub(crate) mod inspect;
 pub(crate) mod invoke;
+pub(crate) mod k8s;
 pub(crate) mod new;
 pub(crate) mod publish;
 pub(crate) mod run;
@@ -13,9 +15,9 @@ pub(crate) mod serve;
 pub(crate) mod up;
 
 use crate::{
-    environment,
+    environment::{self, Announced},
     flags::{Dapr, Global, Process},
-    launch::{Plan, Settings, Work, models::Store, run_until_ended},
+    launch::{Changes, Plan, Settings, Work, models::Store, run_until_ended},
     manifest::{FILE_NAME, Manifest, Places},
     print,
     telemetry::{logging, otlp, traces::Traces},
@@ -139,8 +141,20 @@ pub(crate) async fn serve_to_end(
     manifest: Manifest,
     links: bool,
 ) -> Result<ExitCode> {
-    choose_sidecar(process.dapr)?;
     let runtime = runtime(global, Some(process))?;
+    serve_changing(global, process, runtime, manifest, links, None).await
+}
+
+/// The same on a runtime that is there, while something may change the guests.
+pub(crate) async fn serve_changing(
+    global: &Global,
+    process: &Process,
+    runtime: Runtime,
+    manifest: Manifest,
+    links: bool,
+    changes: Option<Changes>,
+) -> Result<ExitCode> {
+    let daprd = choose_sidecar(process.dapr, manifest.apps.len())?;
     let plan = plan(global, &runtime, manifest).await?;
     let settings = Settings {
         address: process.listen_address,
@@ -150,25 +164,41 @@ pub(crate) async fn serve_to_end(
         links,
         // `serve` is what stands behind a daprd; what the other verbs start does where one announced itself.
         behind_daprd: !links || environment::daprd_is_announced(),
+        changes,
+        daprd,
     };
     let good = run_until_ended(plan, runtime, settings).await?;
     Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Says who answers building-block calls.
-fn choose_sidecar(asked: Dapr) -> Result<()> {
+/// Who answers building-block calls, said in the log; none is this process.
+fn choose_sidecar(asked: Dapr, apps: usize) -> Result<Option<Announced>> {
+    let found = environment::daprd_is_announced();
     match asked {
-        Dapr::Sidecar => bail!(
-            "`--dapr sidecar`: calls of guests to a real daprd are not built in yet\nhint: use `--dapr embedded`, which answers them in this process"
-        ),
-        Dapr::Auto if environment::daprd_is_announced() => {
-            tracing::warn!(
-                "a daprd is announced by DAPR_HTTP_PORT or DAPR_GRPC_PORT; it can call the apps, but the guests' own calls are answered by the embedded sidecar"
-            );
+        Dapr::Embedded => {
+            tracing::info!(daprd_announced = found, "`--dapr embedded`: building blocks are answered in this process");
+            Ok(None)
         }
-        Dapr::Auto | Dapr::Embedded => tracing::info!("building blocks are answered by the embedded sidecar"),
+        Dapr::Auto if !found => {
+            tracing::info!("no daprd is announced: building blocks are answered in this process");
+            Ok(None)
+        }
+        Dapr::Sidecar if apps > 1 => bail!(
+            "`--dapr sidecar`: a daprd is the sidecar of one app, and the file has {apps}\nhint: start each with `pillion serve --app-id ID` beside its own daprd, as `dapr run -f` does"
+        ),
+        Dapr::Auto if apps > 1 => {
+            tracing::warn!(
+                "a daprd is announced, but it is the sidecar of one app and the file has {apps}: building blocks are answered in this process"
+            );
+            Ok(None)
+        }
+        Dapr::Auto | Dapr::Sidecar => {
+            let daprd = environment::daprd();
+            let Announced { grpc, grpc_from, http, http_from, .. } = &daprd;
+            tracing::info!(grpc, grpc_from, http, http_from, "building blocks are answered by a real daprd");
+            Ok(Some(daprd))
+        }
     }
-    Ok(())
 }
 
 fn traces() -> Result<Traces> {

@@ -3,7 +3,7 @@
 use crate::{
     environment,
     flags::{Global, Serve},
-    manifest::Manifest,
+    manifest::{App, Manifest},
 };
 use anyhow::{Result, bail};
 use pillion_api::diagnostic::nearest;
@@ -40,6 +40,13 @@ fn only(manifest: &mut Manifest, app_id: Option<&str>) -> Result<()> {
         bail!("`{file}` has no app `{wanted}`\nhint: {}it has {}", near.unwrap_or_default(), ids.join(", "));
     }
     let wanted = wanted.to_owned();
+    manifest.neighbours = manifest.apps.iter().filter(|app| app.app_id != wanted).filter_map(dapr_port).collect();
     manifest.apps.retain(|app| app.app_id == wanted);
     Ok(())
+}
+
+/// A guest may know the sidecar of another app of its file by port: what it asks there, its own sidecar answers, as where all
+/// of them are in one process.
+fn dapr_port(app: &App) -> Option<(u16, String)> {
+    (app.dapr_http_port != 0).then(|| (app.dapr_http_port, app.app_id.clone()))
 }

@@ -2,7 +2,7 @@
 
 use super::{plan::PlannedApp, start::largest_request};
 use crate::{
-    channel::{Bounds, Channel, Reserved},
+    channel::{Bounds, Channel, Guests, Reserved},
     dapr_api::ApiToken,
     environment,
     manifest::{RouteTarget, TriggerKind},
@@ -16,11 +16,19 @@ const HEALTH: &str = "/healthz";
 
 /// The channel of a running app.
 pub(super) fn channel(planned: &PlannedApp, app: &Arc<App>) -> Channel {
-    let asked = app.clone();
-    let asks = Box::new(move |method: &http::Method, path: &Path| asked.asks_guest(method, path));
     let token = environment::app_api_token().and_then(ApiToken::new);
     let bounds = Bounds { request: largest_request(planned), answer: planned.app.max_body_size };
-    Channel::new(app.clone(), asks, reserved(planned), token, bounds)
+    Channel::new(app.clone(), app.clone(), reserved(planned), token, bounds)
+}
+
+impl Guests for App {
+    fn asks(&self, method: &http::Method, path: &Path) -> bool {
+        self.asks_guest(method, path)
+    }
+
+    fn is_typed(&self, path: &Path) -> bool {
+        self.takes_events(path)
+    }
 }
 
 fn reserved(planned: &PlannedApp) -> Reserved {

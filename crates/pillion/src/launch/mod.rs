@@ -10,10 +10,12 @@ mod plan;
 mod ports;
 mod running;
 mod services;
+mod sidecar;
 mod signals;
 mod start;
 mod traced;
 
 pub(crate) use code::read_guest;
 pub(crate) use plan::{Plan, Work};
-pub(crate) use running::{Settings, run_until_ended};
+pub(crate) use running::{Changes, Settings, run_until_ended};
+pub(crate) use start::Launched;

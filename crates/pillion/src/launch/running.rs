@@ -6,10 +6,11 @@ use super::{
     plan::{Plan, PlannedApp},
     ports::{AppPorts, bind_admin},
     signals::{Signals, exit_now},
-    start::{RunningApp, Start},
+    start::{Launched, RunningApp, Start},
 };
 use crate::{
     edge::{EdgeLimits, Server, serve},
+    environment::Announced,
     manifest::AppKind,
     print,
     telemetry::{
@@ -19,6 +20,7 @@ use crate::{
     },
 };
 use anyhow::Result;
+use futures_util::future::BoxFuture;
 use pillion_runtime::Runtime;
 use pillion_sidecar::Run;
 use std::{
@@ -27,7 +29,7 @@ use std::{
     sync::{Arc, atomic::AtomicUsize},
     time::Duration,
 };
-use tokio::{sync::Notify, time::Instant};
+use tokio::{sync::Notify, task::AbortHandle, time::Instant};
 
 /// How a run behaves as a whole.
 pub(crate) struct Settings {
@@ -43,17 +45,24 @@ pub(crate) struct Settings {
     pub(crate) links: bool,
     /// Whether a real daprd may stand before the apps: then their ports answer what it asks.
     pub(crate) behind_daprd: bool,
+    /// What changes guests while they run: started with the apps, ended before them.
+    pub(crate) changes: Option<Changes>,
+    /// The real daprd that answers the calls of the one app; none has them answered in this process.
+    pub(crate) daprd: Option<Announced>,
 }
+
+/// Changes the guests of running apps until it is dropped.
+pub(crate) type Changes = Box<dyn FnOnce(Vec<Launched>) -> BoxFuture<'static, ()> + Send>;
 
 /// Starts a plan and serves it until something ends it. True where no app failed by itself.
 ///
 /// # Errors
 /// A port that is taken, a component that can't be opened, a command that can't be started.
-pub(crate) async fn run_until_ended(plan: Plan, runtime: Runtime, settings: Settings) -> Result<bool> {
+pub(crate) async fn run_until_ended(plan: Plan, runtime: Runtime, mut settings: Settings) -> Result<bool> {
     let shutdown = Arc::<Notify>::default();
     let mut signals = Signals::listen()?;
     let started = tokio::select! {
-        started = Running::start(plan, runtime, &settings, shutdown.clone()) => started,
+        started = Running::start(plan, runtime, &mut settings, shutdown.clone()) => started,
         why = signals.wait(&shutdown) => {
             tracing::info!(why, "ending before every app was started");
             exit_now(0)
@@ -74,10 +83,11 @@ struct Running {
     admin: Server,
     ready: Arc<admin::Readiness>,
     traces: Traces,
+    changes: Option<AbortHandle>,
 }
 
 impl Running {
-    async fn start(plan: Plan, runtime: Runtime, settings: &Settings, shutdown: Arc<Notify>) -> Result<Self> {
+    async fn start(plan: Plan, runtime: Runtime, settings: &mut Settings, shutdown: Arc<Notify>) -> Result<Self> {
         let admin = bind_admin(settings.address, settings.metrics_port).await?;
         let mut bound = Vec::new();
         for planned in &plan.apps {
@@ -98,7 +108,15 @@ impl Running {
             dapr_ports: HashMap::new(),
             metrics_port: admin.port,
             behind_daprd: settings.behind_daprd,
+            daprd: settings.daprd.clone(),
         };
+        if let (Some(planned), Some(port)) =
+            (plan.apps.first(), settings.daprd.as_ref().and_then(|daprd| daprd.http_port))
+        {
+            // What a guest asks of daprd's port is asked here, under the app's `allow`.
+            start.dapr_ports.insert(port, planned.app.app_id.clone());
+        }
+        start.dapr_ports.extend(plan.manifest.neighbours.clone());
         for (planned, ports) in plan.apps.iter().zip(&bound) {
             start.dapr_ports.insert(ports.dapr.port, planned.app.app_id.clone());
         }
@@ -111,9 +129,16 @@ impl Running {
             print::line(&format!("Validating config and starting app \"{app_id}\""));
             let link = ports.link().filter(|_| settings.links && (planned.has_page() || !pages));
             let dapr_port = ports.dapr.port;
-            print::line(&format!("Starting Dapr with id {app_id}. HTTP Port: {dapr_port}. gRPC Port: 0"));
+            if settings.daprd.is_none() {
+                print::line(&format!("Starting Dapr with id {app_id}. HTTP Port: {dapr_port}. gRPC Port: 0"));
+            }
             apps.push(start.app(planned, ports, &mut guests).await?);
-            print::line(&format!("Started Dapr with app id \"{app_id}\". HTTP Port: {dapr_port}. gRPC Port: 0"));
+            match settings.daprd {
+                None => {
+                    print::line(&format!("Started Dapr with app id \"{app_id}\". HTTP Port: {dapr_port}. gRPC Port: 0"))
+                }
+                Some(_) => print::line(&format!("Started app \"{app_id}\" beside its daprd")),
+            }
             if let Some(link) = link {
                 print::line(&format!("  open {link}"));
             }
@@ -121,13 +146,15 @@ impl Running {
         for app in &apps {
             app.wait_subscribed().await;
         }
-        start.metrics.add(Arc::new(Guests { runtime: runtime.clone(), apps: guests }));
+        let of_metrics = guests.iter().map(|launched| launched.app.clone()).collect();
+        start.metrics.add(Arc::new(Guests { runtime: runtime.clone(), apps: of_metrics }));
+        let changes = settings.changes.take().map(|changes| tokio::spawn(changes(guests)).abort_handle());
         let ready = Arc::new(admin::Readiness::default());
         ready.set(true);
         let observe = start.observe("", PortKind::Admin);
         let service = admin::service(start.metrics.clone(), ready.clone());
         let admin = serve(admin.listener, service, EdgeLimits::app(), observe);
-        Ok(Self { apps, admin, ready, traces: settings.traces.clone() })
+        Ok(Self { apps, admin, ready, traces: settings.traces.clone(), changes })
     }
 
     /// Ends everything in the order in which nothing is lost: no new requests, then no new events, then the native apps, all
@@ -135,6 +162,9 @@ impl Running {
     async fn stop(mut self, grace: Duration) -> bool {
         let deadline = Instant::now() + grace;
         self.ready.set(false);
+        if let Some(changes) = self.changes.take() {
+            changes.abort();
+        }
         for channel in self.apps.iter().filter_map(|app| app.channel.as_ref()) {
             channel.drain();
         }
@@ -143,7 +173,7 @@ impl Running {
         self.stop_deliveries(deadline).await;
         let good = self.stop_natives(deadline).await;
         let (servers, sidecars): (Vec<_>, Vec<_>) = self.apps.into_iter().map(|app| (app.dapr, app.sidecar)).unzip();
-        cut_off += shut(servers, left(deadline)).await;
+        cut_off += shut(servers.into_iter().flatten().collect(), left(deadline)).await;
         for sidecar in sidecars {
             sidecar.stop(deadline).await;
         }

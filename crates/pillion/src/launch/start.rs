@@ -6,6 +6,7 @@ use super::{
     plan::PlannedApp,
     ports::{AppPorts, Chosen, LOOPBACK},
     services::{self, WasmApp},
+    sidecar::{self, AppSidecar},
     signals::exit_now,
     traced::Traced,
 };
@@ -13,7 +14,7 @@ use crate::{
     channel::Channel,
     dapr_api::{self, ApiContext, ApiToken, Readiness, ShutdownKind},
     edge::{EdgeLimits, Listener, Observe, Server, serve},
-    environment::{self, AppEnvironment},
+    environment::{self, Announced, AppEnvironment},
     manifest::AppKind,
     telemetry::{
         metrics::{Metrics, PortKind},
@@ -47,12 +48,32 @@ pub(crate) struct Start<'a> {
     pub(crate) metrics_port: u16,
     /// Whether apps of guests answer what a real daprd asks.
     pub(crate) behind_daprd: bool,
+    /// The real daprd of the one app; none has its calls answered in this process.
+    pub(crate) daprd: Option<Announced>,
+}
+
+/// An app of guests that runs, for who changes its guests.
+pub(crate) struct Launched {
+    pub(crate) app: Arc<pillion_runtime::App>,
+    /// The environment that its guests have beside their own.
+    pub(crate) variables: Vec<(String, String)>,
+}
+
+impl Launched {
+    /// Gives a guest other code.
+    ///
+    /// # Errors
+    /// The runtime's.
+    pub(crate) fn replace(&self, guest: &GuestSpec) -> Result<()> {
+        Ok(self.app.replace(with_environment(guest, &self.variables))?)
+    }
 }
 
 /// One app that runs.
 pub(crate) struct RunningApp {
-    pub(crate) sidecar: Arc<Embedded>,
-    pub(crate) dapr: Server,
+    pub(crate) sidecar: AppSidecar,
+    /// Dapr's API of the sidecar in this process.
+    pub(crate) dapr: Option<Server>,
     pub(crate) app: Option<Server>,
     pub(crate) channel: Option<Arc<Channel>>,
     pub(crate) watch: Option<tokio::task::JoinHandle<Exit>>,
@@ -82,18 +103,24 @@ impl Start<'_> {
         &self,
         planned: PlannedApp,
         ports: AppPorts,
-        guests: &mut Vec<Arc<pillion_runtime::App>>,
+        guests: &mut Vec<Launched>,
     ) -> Result<RunningApp> {
         let sidecar = self.open(&planned, &ports).await?;
         let app_id = planned.app.app_id.clone();
         let max_body = planned.app.max_body_size;
         let chosen = ports.chosen(&planned);
-        let dapr = self.serve_dapr(&app_id, ports.dapr.listener, max_body, sidecar.clone());
+        let dapr = match &sidecar {
+            AppSidecar::Embedded(sidecar) => {
+                Some(self.serve_dapr(&app_id, ports.dapr.listener, max_body, sidecar.clone()))
+            }
+            // It has an API of its own.
+            AppSidecar::Daprd(_) => None,
+        };
         let (mut served, mut channel, mut watch, mut stop) = (None, None, None, None);
         match &planned.app.kind {
             AppKind::Wasm(_) => {
-                let app = Arc::new(self.wasm(&planned, chosen, sidecar.clone())?);
-                guests.push(app.clone());
+                let app = Arc::new(self.wasm(&planned, chosen, sidecar.calls())?);
+                guests.push(Launched { app: app.clone(), variables: self.variables(&planned, chosen) });
                 sidecar.start(Some(self.traced(&app_id, app.clone())));
                 channel = self.behind_daprd.then(|| Arc::new(behind_daprd::channel(&planned, &app)));
                 app.follow_configuration();
@@ -117,15 +144,19 @@ impl Start<'_> {
         Ok(RunningApp { sidecar, dapr, app: served, channel, watch, stop })
     }
 
-    async fn open(&self, planned: &PlannedApp, ports: &AppPorts) -> Result<Arc<Embedded>> {
+    async fn open(&self, planned: &PlannedApp, ports: &AppPorts) -> Result<AppSidecar> {
         let app = &planned.app;
+        if let Some(announced) = &self.daprd {
+            return sidecar::daprd(&app.app_id, announced);
+        }
         let config = EmbeddedConfig {
             namespace: environment::namespace().unwrap_or_default(),
             app_port: ports.chosen(planned).app,
             max_concurrency: app.app_max_concurrency.unwrap_or(0),
             ..EmbeddedConfig::new(app.app_id.clone(), planned.resources.clone(), self.run.clone())
         };
-        Embedded::open(config).await.map_err(|findings| anyhow!("{}", shown(&findings)))
+        let opened = Embedded::open(config).await;
+        opened.map(AppSidecar::Embedded).map_err(|findings| anyhow!("{}", shown(&findings)))
     }
 
     fn serve_dapr(&self, app_id: &str, listener: Listener, max_body: u64, sidecar: Arc<Embedded>) -> Server {
@@ -158,13 +189,14 @@ impl Start<'_> {
         ApiContext { api_token, readiness, max_body, on_shutdown: Some(on_shutdown) }
     }
 
-    fn wasm(&self, planned: &PlannedApp, chosen: Chosen, sidecar: Arc<Embedded>) -> Result<pillion_runtime::App> {
+    fn wasm(&self, planned: &PlannedApp, chosen: Chosen, sidecar: Arc<dyn Sidecar>) -> Result<pillion_runtime::App> {
         let app = &planned.app;
         let Some(wasm) = app.wasm() else { return Err(anyhow!("app `{}` has no guests", app.app_id)) };
-        let allowed: Arc<dyn Sidecar> = Arc::new(Policy::new(sidecar.clone(), wasm.allow.clone(), app.app_id.clone()));
+        let allowed: Arc<dyn Sidecar> = Arc::new(Policy::new(sidecar, wasm.allow.clone(), app.app_id.clone()));
+        let variables = self.variables(planned, chosen);
         let spec = AppSpec {
             app_id: app.app_id.clone(),
-            guests: planned.guests.iter().map(|guest| self.with_environment(planned, chosen, guest)).collect(),
+            guests: planned.guests.iter().map(|guest| with_environment(guest, &variables)).collect(),
             routes: wasm.routes.iter().map(route).collect(),
             triggers: wasm.triggers.iter().map(trigger).collect(),
             allow: wasm.allow.clone(),
@@ -186,28 +218,28 @@ impl Start<'_> {
         Ok(self.runtime.app(spec, allowed, dapr_http)?)
     }
 
-    /// A guest's environment tells it what a native app's would.
-    fn with_environment(&self, planned: &PlannedApp, chosen: Chosen, guest: &GuestSpec) -> GuestSpec {
-        let mut guest = guest.clone();
-        for (name, value) in self.variables(planned, chosen) {
-            guest.env.entry(name).or_insert(value);
-        }
-        guest
-    }
-
     fn variables(&self, planned: &PlannedApp, chosen: Chosen) -> Vec<(String, String)> {
         let app = &planned.app;
         let own = AppEnvironment {
             app_id: &app.app_id,
             app_port: chosen.app,
             app_protocol: app.app_protocol.name(),
-            dapr_http_port: chosen.dapr,
+            dapr_http_port: self.daprd.as_ref().map_or(chosen.dapr, |daprd| daprd.http_port.unwrap_or(0)),
             dapr_grpc_port: 0,
             metrics_port: self.metrics_port,
         };
         let own = own.variables().into_iter().map(|(name, value)| (name.to_owned(), value));
         own.chain(app.env.clone()).collect()
     }
+}
+
+/// A guest's environment tells it what a native app's would.
+fn with_environment(guest: &GuestSpec, variables: &[(String, String)]) -> GuestSpec {
+    let mut guest = guest.clone();
+    for (name, value) in variables {
+        guest.env.entry(name.clone()).or_insert_with(|| value.clone());
+    }
+    guest
 }
 
 /// Where there is nothing but native apps, the run ends with the last of them.

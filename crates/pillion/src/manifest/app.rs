@@ -12,7 +12,7 @@ use pillion_sidecar::yaml::{Fields, Findings, Node, Unknown, shown};
 use std::path::{Path, PathBuf};
 
 /// Dapr's own default of `maxBodySize`.
-pub(super) const MAX_BODY_SIZE: u64 = 4 << 20;
+pub(crate) const MAX_BODY_SIZE: u64 = 4 << 20;
 /// The longest app id.
 const MAX_APP_ID: usize = 253;
 

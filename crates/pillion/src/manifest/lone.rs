@@ -63,7 +63,9 @@ impl Manifest {
         let name = guest_name(guest);
         let wasm = wasm(guest, &name, flags, places, &mut findings);
         let app = app(&name, flags, AppKind::Wasm(Box::new(wasm)), places, &mut findings);
-        Ok(findings.finish(Self { path: guest.to_owned(), name: None, apps: vec![app] })?.0)
+        Ok(findings
+            .finish(Self { path: guest.to_owned(), name: None, apps: vec![app], neighbours: Default::default() })?
+            .0)
     }
 
     /// A native app beside an embedded sidecar.
@@ -81,7 +83,7 @@ impl Manifest {
         let mut app = app(&guest_name(&program), flags, kind, places, &mut findings);
         app.env = flags.env.clone();
         app.command = command;
-        Ok(findings.finish(Self { path: program, name: None, apps: vec![app] })?.0)
+        Ok(findings.finish(Self { path: program, name: None, apps: vec![app], neighbours: Default::default() })?.0)
     }
 }
 

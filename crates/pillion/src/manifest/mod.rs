@@ -18,6 +18,7 @@ mod settings;
 pub(crate) mod units;
 mod wasm;
 
+pub(crate) use app::MAX_BODY_SIZE;
 pub(crate) use limits::Limits;
 pub(crate) use lone::RunFlags;
 pub(crate) use models::{FileSource, Model};
@@ -26,7 +27,10 @@ pub(crate) use settings::{AppProtocol, HealthCheck};
 pub(crate) use wasm::{Build, Directory, Guest, Route, RouteTarget, Trigger, TriggerKind, WasmApp};
 
 use pillion_sidecar::yaml::Place;
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{
+    collections::{BTreeMap, HashMap},
+    path::PathBuf,
+};
 
 /// The name of the file in a folder, as `dapr run -f <folder>` looks for it.
 pub(crate) const FILE_NAME: &str = "dapr.yaml";
@@ -43,6 +47,8 @@ pub(crate) struct Manifest {
     pub(crate) name: Option<String>,
     /// At least one app, in the order of the file; no two have the same id.
     pub(crate) apps: Vec<App>,
+    /// Ports of Dapr's API of the file's other apps, where only some of its apps are taken.
+    pub(crate) neighbours: HashMap<u16, String>,
 }
 
 /// One Dapr application.

@@ -59,7 +59,7 @@ fn read(path: &Path, documents: &[Node], places: &Places, findings: &mut Finding
     let common = fields.node("common").map(|node| read_common(node, base, findings)).unwrap_or_default();
     let apps = read_apps(&mut fields, &common, base, findings);
     keys::close(fields, &[FILE], Unknown::Warning, findings);
-    Some(Manifest { path: path.to_owned(), name, apps })
+    Some(Manifest { path: path.to_owned(), name, apps, neighbours: Default::default() })
 }
 
 const SMALLEST: &str =

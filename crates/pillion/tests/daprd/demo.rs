@@ -56,6 +56,7 @@ fn write_run_file(dir: &Path, ports: &[Ports; 3]) {
         text = text.replace(&format!("Port: {app}\n"), &format!("Port: {}\n", ports.app));
         text = text.replace(&format!("Port: {http}\n"), &format!("Port: {}\n", ports.http));
     }
+    // As in the file, where the guest asks the sidecar of the other app.
     let env = format!("env: {{ GRAYSCALE_DAPR_PORT: \"{}\" }}\n      guests: {{ hello:", ports[0].http);
     fs::write(dir.join("dapr.yaml"), text.replace("guests: { hello:", &env)).expect("written");
 }
@@ -124,6 +125,12 @@ fn every_addressing_of_an_app_reaches_its_guest_through_daprds() {
         let label = post(&invoke(web.http, "image-api-go"), &picture);
         assert_eq!(label.status, 200, "{protocol}: {}", label.text());
         assert!(label.text().contains("picture"), "{}", label.text());
+        // The page's guest calls both others by its own daprd.
+        for (api, wanted) in [("rs", &direct.body), ("go", &label.body)] {
+            let page = ask("POST", &format!("http://127.0.0.1:{}/api/hello", web.app), &[("api", api)], &picture);
+            assert_eq!(page.status, 200, "{protocol}, {api}: {}", page.text());
+            assert!(page.body == *wanted, "{protocol}, {api}");
+        }
         // What the guest refuses is refused at the far end, with the status that the protocol can carry.
         let refused = post(&invoke(go.http, "image-api-rs"), b"no picture");
         assert_eq!(refused.status, if protocol == "http" { 422 } else { 400 }, "{}", refused.text());

@@ -12,6 +12,9 @@ use tempfile::TempDir;
 
 /// How often something that has no line to wait for is looked at.
 const LOOK: Duration = Duration::from_millis(20);
+/// Guests that a test may name in its `wasm:`.
+const GUESTS: [&str; 6] =
+    ["event-recorder", "http-subscriber", "http-echo", "http-call", "dapr-orders", "dapr-shipping"];
 /// Tries to start on ports that were free a moment ago.
 const TRIES: usize = 5;
 
@@ -24,6 +27,23 @@ pub fn tools(test: &str) -> Option<PathBuf> {
     }
     println!("skipped: {test}: no daprd; `cargo xtask daprd` builds it");
     None
+}
+
+/// Looks until something is so; false once [`PATIENCE`] is at its end.
+pub fn until(mut look: impl FnMut() -> bool) -> bool {
+    let deadline = Instant::now() + PATIENCE;
+    while !look() {
+        if Instant::now() > deadline {
+            return false;
+        }
+        pause(LOOK);
+    }
+    true
+}
+
+/// A little time between two looks, or between two pieces of a load; nothing hangs on how much it is.
+pub fn pause(time: Duration) {
+    std::thread::park_timeout(time);
 }
 
 /// What the apps of one test share: a folder, and in it the file by which daprds find each other, so that no test opens
@@ -112,7 +132,7 @@ pub struct Behind {
     pub ports: Ports,
     setup: Setup,
     dir: TempDir,
-    _network: Arc<Network>,
+    network: Arc<Network>,
 }
 
 impl Behind {
@@ -123,7 +143,7 @@ impl Behind {
         setup.write(dir.path(), ports);
         let pillion = serve(setup, dir.path(), ports)?;
         let daprd = Daprd::start(setup, dir.path(), ports, network)?;
-        Ok(Self { pillion: Some(pillion), daprd, ports, setup: setup.clone(), dir, _network: network.clone() })
+        Ok(Self { pillion: Some(pillion), daprd, ports, setup: setup.clone(), dir, network: network.clone() })
     }
 
     /// Ends the app as Kubernetes does; its exit status and what it printed.
@@ -131,6 +151,16 @@ impl Behind {
         let pillion = self.pillion.take().expect("the app runs");
         common::signal(pillion.id(), rustix::process::Signal::TERM);
         pillion.ended()
+    }
+
+    /// Ends daprd as a crash does.
+    pub fn stop_daprd(&mut self) {
+        self.daprd.0.kill();
+    }
+
+    /// Starts daprd again, on the same ports.
+    pub fn start_daprd(&mut self) {
+        self.daprd = Daprd::start(&self.setup, self.dir.path(), self.ports, &self.network).expect("it starts again");
     }
 
     /// Starts the app again, on the same port.
@@ -170,20 +200,16 @@ impl Behind {
 
     /// Waits until the guests recorded `text` so often.
     pub fn until(&mut self, text: &str, count: usize) {
-        let deadline = Instant::now() + PATIENCE;
-        while self.count(text) < count {
-            if Instant::now() > deadline {
-                let printed = self.pillion.as_mut().map(Running::printed).unwrap_or_default();
-                panic!("{count} times `{text}` in vain: {:#?}\n{printed}\n{}", self.events(), self.daprd.log());
-            }
-            std::thread::sleep(LOOK);
+        if !until(|| self.count(text) >= count) {
+            let printed = self.pillion.as_mut().map(Running::printed).unwrap_or_default();
+            panic!("{count} times `{text}` in vain: {:#?}\n{printed}\n{}", self.events(), self.daprd.log());
         }
     }
 }
 
 impl Setup {
     fn write(&self, dir: &Path, ports: Ports) {
-        for guest in ["event-recorder", "http-subscriber", "http-echo"] {
+        for guest in GUESTS.into_iter().filter(|guest| self.wasm.contains(guest)) {
             fs::copy(common::guest(guest), dir.join(guest).with_extension("wasm")).expect("a guest");
         }
         fs::create_dir(dir.join("events")).expect("a folder");
@@ -241,24 +267,27 @@ impl Guarded {
 
     /// Waits until an address answers with a status; the log where the program ended before.
     pub fn wait(&mut self, url: &str, status: u16) -> Result<(), String> {
-        let deadline = Instant::now() + PATIENCE;
-        loop {
-            if get_status(url) == Some(status) {
-                return Ok(());
-            }
-            if self.child.try_wait().expect("a child").is_some() {
-                return Err(self.log());
-            }
-            assert!(Instant::now() < deadline, "`{url}` never answers {status}:\n{}", self.log());
-            std::thread::sleep(LOOK);
-        }
+        let mut ended = false;
+        let answers = until(|| {
+            ended = self.child.try_wait().expect("a child").is_some();
+            ended || get_status(url) == Some(status)
+        });
+        assert!(answers, "`{url}` never answers {status}:\n{}", self.log());
+        if ended { Err(self.log()) } else { Ok(()) }
+    }
+}
+
+impl Guarded {
+    /// Both fail where it has ended already.
+    fn kill(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 
 impl Drop for Guarded {
     fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        self.kill();
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::{
     common::free_ports,
-    harness::{Guarded, Setup, tools},
+    harness::{Guarded, Setup, tools, until},
 };
 use std::{path::Path, process::Command};
 
@@ -46,15 +46,9 @@ fn a_job_that_is_due_starts_the_guest_of_on() {
         let job = br#"{"data":{"what":"everything"},"dueTime":"1s"}"#;
         let path = "/v1.0-alpha1/jobs/reindex?overwrite=true";
         // daprd finds its scheduler a moment after it is ready.
-        let began = std::time::Instant::now();
-        loop {
-            let answer = behind.dapr("POST", path, &[("content-type", "application/json")], job);
-            if matches!(answer.status, 200 | 204) {
-                break;
-            }
-            assert!(began.elapsed() < crate::common::PATIENCE, "{}\n{}", answer.text(), behind.daprd.log());
-            std::thread::sleep(std::time::Duration::from_millis(50));
-        }
+        let json = [("content-type", "application/json")];
+        let taken = until(|| matches!(behind.dapr("POST", path, &json, job).status, 200 | 204));
+        assert!(taken, "{}", behind.daprd.log());
         behind.until("POST /job/reindex", 1);
         assert!(behind.events()[0].contains("everything"), "{:#?}", behind.events());
     }

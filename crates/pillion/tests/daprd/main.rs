@@ -7,10 +7,14 @@
 mod common;
 mod harness;
 
+mod actors;
 mod bindings;
+mod calls;
 mod demo;
 mod health;
+mod invocation;
 mod jobs;
 mod pubsub;
 mod shutdown;
 mod token;
+mod typed;

@@ -1,6 +1,6 @@
 //! SIGTERM under load: what daprd took is delivered, by this process or the next.
 
-use crate::harness::{Setup, bus, tools};
+use crate::harness::{Setup, bus, pause, tools, until};
 use std::{
     sync::atomic::{AtomicBool, AtomicUsize, Ordering},
     thread,
@@ -13,8 +13,8 @@ const APP: &str = r#"{ guests: { listener: { source: event-recorder.wasm }, echo
 const ROUNDS: usize = 20;
 /// Between two events of the load.
 const PAUSE: Duration = Duration::from_millis(5);
-/// How long a process serves under load before its end.
-const SERVES: Duration = Duration::from_millis(200);
+/// Events that daprd takes before the process ends.
+const SERVES: usize = 25;
 
 fn check(test: &str, protocol: &'static str, rounds: usize) {
     let Some(tools) = tools(test) else { return };
@@ -28,11 +28,12 @@ fn check(test: &str, protocol: &'static str, rounds: usize) {
                 let answer = crate::common::post(&url, format!("event {n}.").as_bytes());
                 assert_eq!(answer.status, 204, "{}", answer.text());
                 taken.store(n + 1, Ordering::Release);
-                thread::sleep(PAUSE);
+                pause(PAUSE);
             }
         });
         for round in 0..rounds {
-            thread::sleep(SERVES);
+            let before = taken.load(Ordering::Acquire);
+            assert!(until(|| taken.load(Ordering::Acquire) >= before + SERVES), "round {round}: nothing is taken");
             let (status, printed) = behind.terminate();
             assert_eq!(status.code(), Some(0), "round {round}: {printed}");
             behind.restart();
@@ -41,6 +42,22 @@ fn check(test: &str, protocol: &'static str, rounds: usize) {
     });
     for n in 0..taken.into_inner() {
         behind.until(&format!("event {n}."), 1);
+    }
+}
+
+/// daprd keeps nothing of an app: whoever comes next asks again.
+#[test]
+fn a_daprd_that_was_killed_is_replaced_without_the_apps_doing() {
+    for protocol in ["http", "grpc"] {
+        let Some(tools) = tools("a_daprd_that_was_killed_is_replaced_without_the_apps_doing") else { return };
+        let mut behind = Setup::new("shop", APP, bus()).protocol(protocol).start(tools);
+        for round in 0..3 {
+            let text = format!("round {round}.");
+            behind.publish("orders", &text);
+            behind.until(&text, 1);
+            behind.stop_daprd();
+            behind.start_daprd();
+        }
     }
 }
 

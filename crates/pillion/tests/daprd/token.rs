@@ -1,6 +1,6 @@
 //! `APP_API_TOKEN`: who doesn't show it is nobody.
 
-use crate::harness::{Behind, Setup, bus, tools};
+use crate::harness::{Behind, Setup, bus, tools, until};
 
 const APP: &str = r#"{ guests: { listener: { source: event-recorder.wasm }, echo: { source: http-echo.wasm } }, routes: [{ path: /, guest: echo }], on: [{ pubsub: bus, topic: orders, guest: listener }], allow: { files: ["./events:/events"] } }"#;
 const EVENT: (&str, &str) = ("content-type", "application/cloudevents+json");
@@ -41,11 +41,8 @@ fn over_grpc_an_invocation_shows_the_token_and_an_event_without_it_is_refused() 
     assert_eq!(invoked.status, 200, "{}", invoked.text());
     assert!(invoked.text().contains("ping") && !invoked.text().contains("s3cret"), "{}", invoked.text());
     behind.publish("orders", "without");
-    let deadline = std::time::Instant::now() + crate::common::PATIENCE;
-    while !behind.daprd.log().contains("the request doesn't carry this app's token") {
-        assert!(std::time::Instant::now() < deadline, "{}", behind.daprd.log());
-        std::thread::sleep(std::time::Duration::from_millis(20));
-    }
+    let refused = until(|| behind.daprd.log().contains("the request doesn't carry this app's token"));
+    assert!(refused, "{}", behind.daprd.log());
     assert!(behind.events().is_empty(), "{:?}", behind.events());
 }
 

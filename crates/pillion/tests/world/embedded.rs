@@ -56,7 +56,7 @@ apps:
     wasm:
       source: dapr-cases.wasm
       on: [{{ pubsub: pubsub, topic: circle }}]
-      allow: {{ publish: [pubsub/circle], state: [c] }}
+      allow: {{ publish: [pubsub/circle], state: [notes] }}
   - appID: vault
     appDirPath: .
     appPort: {vault}
@@ -85,9 +85,11 @@ impl World {
 
     fn try_start() -> Result<Self, String> {
         let dir = tempfile::tempdir().expect("a folder");
-        for name in ["dapr-cases", "dapr-counter", "dapr-orders", "dapr-shipping"] {
-            fs::copy(common::guest(name), dir.path().join(format!("{name}.wasm"))).expect("a guest");
-        }
+        let copy = |name| fs::copy(common::guest(name), dir.path().join(format!("{name}.wasm"))).expect("a guest");
+        copy("dapr-cases");
+        copy("dapr-counter");
+        copy("dapr-orders");
+        copy("dapr-shipping");
         let ports = free_ports();
         fs::create_dir(dir.path().join("components")).expect("a folder");
         let components = COMPONENTS.replace("FOLDER", &dir.path().display().to_string());

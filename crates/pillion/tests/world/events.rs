@@ -1,7 +1,9 @@
 //! Events of every kind, typed for a dapr guest and as HTTP for any other.
 
 use super::double::values;
-use super::{Double, Limits, On, app, cases, everything, get, runtime, text};
+use super::{
+    AppSpec, DaprHttp, Double, Error, GuestSpec, Limits, On, Trigger, app, cases, everything, get, guest, runtime, text,
+};
 use http::StatusCode;
 use pillion_api::pubsub::{BulkDelivery, BulkDeliveryEntry, Delivery, Destination, TopicStatus};
 use pillion_api::{AppChannel, Code, Metadata, bindings, configuration, jobs};
@@ -119,6 +121,53 @@ async fn a_request_and_its_answer_are_http() {
     let answer = String::from_utf8_lossy(&answer).into_owned();
     assert_eq!(status, StatusCode::INTERNAL_SERVER_ERROR);
     assert!(answer.contains("PILLION_GUEST_ERROR") && answer.contains("on-purpose"), "{answer}");
+}
+
+#[tokio::test]
+async fn a_guest_of_http_gets_events_as_daprd_posts_them_and_may_use_building_blocks() {
+    let (runtime, double) = (runtime(), Arc::<Double>::default());
+    let on = vec![On::Binding("nightly".into()), On::Job("clean up".into())];
+    let app = super::http_app(&runtime, &double, on);
+    let reply = app.binding_event(bindings::Event { binding: "nightly".into(), ..bindings::Event::default() }).await;
+    assert_eq!(reply.expect("a reply").data, "v");
+    assert_eq!(double.take(), ["get_state c path", "save_state c path=/nightly None"]);
+    app.job_event(jobs::Event { name: "clean up".into(), ..jobs::Event::default() }).await.expect("done");
+    assert_eq!(double.take(), ["get_state c path", "save_state c path=/job/clean%20up None"]);
+    let update = configuration::Update { store: "s".into(), id: "7".into(), items: values("k", "v") };
+    app.configuration_update(update).await.expect("taken");
+    assert_eq!(double.take(), ["get_state c path", "save_state c path=/configuration/s/k None"]);
+    let delivery = Delivery { destination: Destination::Path("orders".into()), ..delivery("x") };
+    assert_eq!(app.deliver(delivery).await.expect("a status"), TopicStatus::Success);
+    assert_eq!(double.take(), ["get_state c path", "save_state c path=/orders None"]);
+}
+
+#[tokio::test]
+async fn a_trigger_without_its_handler_stops_the_start() {
+    let runtime = runtime();
+    let guests = vec![GuestSpec::new("counter", guest(&runtime, "dapr-counter"))];
+    let triggers = vec![Trigger { on: On::Job("j".into()), guest: "counter".into() }];
+    let spec = AppSpec { app_id: "app".into(), guests, triggers, ..AppSpec::default() };
+    let no_port: DaprHttp = Arc::new(|_| Box::pin(async { Error::new(Code::BadRequest, "no port").dapr_response() }));
+    let error = runtime.app(spec, Arc::<Double>::default(), no_port).err().expect("refused");
+    assert_eq!((error.code(), error.message()), (Code::GuestInvalid, "guest `counter` has no job-handler"));
+}
+
+#[tokio::test]
+async fn a_handler_of_another_shape_is_named() {
+    let runtime = runtime();
+    let odd = r#"(component
+        (core module $m (func (export "handle") (result i32) i32.const 0))
+        (core instance $i (instantiate $m))
+        (func $handle (result u32) (canon lift (core func $i "handle")))
+        (instance $exported (export "handle" (func $handle)))
+        (export "pillion:dapr/job-handler@0.1.0" (instance $exported)))"#;
+    let odd = runtime.load("odd", odd.as_bytes().to_vec(), None).expect("a component");
+    let spec = AppSpec { app_id: "app".into(), guests: vec![GuestSpec::new("odd", odd)], ..AppSpec::default() };
+    let no_port: DaprHttp = Arc::new(|_| Box::pin(async { Error::new(Code::BadRequest, "no port").dapr_response() }));
+    let app = runtime.app(spec, Arc::<Double>::default(), no_port).expect("an app");
+    let error = app.job_event(jobs::Event { name: "j".into(), ..jobs::Event::default() }).await.expect_err("odd");
+    assert_eq!(error.code(), Code::GuestInvalid, "{error:?}");
+    assert!(error.message().contains("job-handler of another shape"), "{error:?}");
 }
 
 #[tokio::test]

@@ -63,6 +63,16 @@ fn cases(runtime: &Runtime, sidecar: Arc<dyn Sidecar>, allow: Allow, limits: Lim
     runtime.app(spec, Arc::new(Policy::new(sidecar, allow, "app")), no_port).expect("an app")
 }
 
+/// An app of a handler of wasi:http, which gets events as daprd posts them.
+fn http_app(runtime: &Runtime, double: &Arc<Double>, on: Vec<On>) -> App {
+    let built = |name| guest(runtime, name);
+    let guests = vec![GuestSpec::new("noting", built("http-dapr"))];
+    let triggers = on.into_iter().map(|on| Trigger { on, guest: "noting".into() }).collect();
+    let spec = AppSpec { app_id: "app".into(), guests, triggers, allow: everything(), ..AppSpec::default() };
+    let no_port: DaprHttp = Arc::new(|_| Box::pin(async { Error::new(Code::BadRequest, "no port").dapr_response() }));
+    runtime.app(spec, Arc::new(Policy::new(double.clone(), everything(), "app")), no_port).expect("an app")
+}
+
 /// An app that may ask its double everything.
 fn app(runtime: &Runtime, double: &Arc<Double>) -> App {
     cases(runtime, double.clone(), everything(), Limits::default(), Vec::new())

@@ -24,6 +24,26 @@ fn the_package_is_that_of_its_release() {
     }
 }
 
+/// As `guests/bindings` computes it.
+fn digest(package: &BTreeMap<String, String>) -> u64 {
+    let bytes = package.values().flat_map(|text| text.bytes());
+    bytes.fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+}
+
+#[test]
+fn the_sdks_bindings_are_made_of_the_package_as_it_is() {
+    let expected = format!("{:016x}", digest(&package(&root().join("wit/dapr"))));
+    let folder = root().join("guests/sdk-rust/src/bindings");
+    let files = fs::read_dir(folder).expect("the bindings").map(|entry| entry.expect("an entry").path());
+    let files: Vec<_> = files.collect();
+    assert_eq!(files.len(), 8, "{files:?}");
+    for file in files {
+        let text = fs::read_to_string(&file).expect("text");
+        let first = text.lines().next().unwrap_or_default();
+        assert!(first.contains(&expected), "{} is stale: run `cargo xtask guests --bindings`", file.display());
+    }
+}
+
 #[test]
 fn every_function_says_what_it_stands_for() {
     let mut silent = Vec::new();

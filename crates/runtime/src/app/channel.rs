@@ -17,40 +17,41 @@ use std::sync::Arc;
 const ROOT: &str = "/";
 
 /// Who takes an event.
-struct Taker<'a> {
-    guest: Option<&'a Arc<Hosted>>,
+struct Taker {
+    guest: Option<Arc<Hosted>>,
     /// By name, whatever the routes say.
     named: bool,
 }
 
-impl Taker<'_> {
+impl Taker {
     /// Whether it is a program of one input and one output, which can't know Dapr's message of several events.
     fn knows_one_call(&self) -> bool {
-        self.guest.is_some_and(|guest| matches!(guest.kind(), GuestKind::Command | GuestKind::Bindgen))
+        self.guest.as_ref().is_some_and(|guest| matches!(guest.kind(), GuestKind::Command | GuestKind::Bindgen))
     }
 
     /// The guest, if it takes events typed.
     fn typed(&self) -> Option<&Arc<Hosted>> {
-        self.guest.filter(|guest| event::is_typed(guest))
+        self.guest.as_ref().filter(|guest| event::is_typed(guest))
     }
 }
 
 impl App {
-    fn named<'a>(&'a self, name: &str) -> Result<Taker<'a>, Error> {
-        let guest = self.0.guests.iter().find(|guest| *guest.name == *name);
-        guest.map(|guest| Taker { guest: Some(guest), named: true }).ok_or_else(|| super::no_guest(&self.0.id, name))
+    fn named(&self, name: &str) -> Result<Taker, Error> {
+        self.guest_of(name)
+            .map(|guest| Taker { guest: Some(guest), named: true })
+            .ok_or_else(|| super::no_guest(&self.0.id, name))
     }
 
     /// The guest of a trigger.
-    fn triggered(&self, matches: impl Fn(&On) -> bool) -> Option<Taker<'_>> {
+    fn triggered(&self, matches: impl Fn(&On) -> bool) -> Option<Taker> {
         let trigger = self.0.triggers.iter().find(|trigger| matches(&trigger.on))?;
         self.named(&trigger.guest).ok()
     }
 
-    fn routed(&self, request: &Request<Body>) -> Result<Taker<'_>, Error> {
+    fn routed(&self, request: &Request<Body>) -> Result<Taker, Error> {
         let path = path::normalise(request.uri().path())?;
         let guest = match self.0.router.find(&path, request.method()) {
-            Found::Guest(index) => Some(&self.0.guests[index]),
+            Found::Guest(index) => Some(self.guest(index)),
             _ => None,
         };
         Ok(Taker { guest, named: false })
@@ -59,11 +60,11 @@ impl App {
     /// Posts an event to whoever takes it.
     async fn post(
         &self,
-        taker: &Taker<'_>,
+        taker: &Taker,
         trigger: &'static str,
         request: Request<Body>,
     ) -> Result<(StatusCode, Bytes), Error> {
-        match taker.guest {
+        match &taker.guest {
             Some(guest) if taker.named => event::post(guest, trigger, request).await,
             _ => event::answered(self.dispatch(trigger, request).await?).await,
         }
@@ -77,14 +78,14 @@ impl App {
         Ok(statuses)
     }
 
-    fn taker_of(&self, destination: &Destination) -> Result<(Taker<'_>, String), Error> {
+    fn taker_of(&self, destination: &Destination) -> Result<(Taker, String), Error> {
         match destination {
             Destination::Guest(name) => Ok((self.named(name)?, ROOT.to_owned())),
             Destination::Path(path) => {
                 let rooted = if path.starts_with('/') { path.clone() } else { format!("/{path}") };
                 let normal = path::normalise(&rooted)?;
                 let guest = match self.0.router.find(&normal, &http::Method::POST) {
-                    Found::Guest(index) => Some(&self.0.guests[index]),
+                    Found::Guest(index) => Some(self.guest(index)),
                     _ => None,
                 };
                 Ok((Taker { guest, named: false }, rooted))
@@ -169,8 +170,8 @@ impl AppChannel for App {
 
     async fn configuration_update(&self, update: configuration::Update) -> Result<(), Error> {
         let named = self.triggered(|on| matches!(on, On::Configuration { store, .. } if *store == update.store));
-        if let Some(guest) = named.as_ref().and_then(|taker| taker.guest) {
-            return event::configuration(guest, update).await;
+        if let Some(guest) = named.and_then(|taker| taker.guest) {
+            return event::configuration(&guest, update).await;
         }
         for request in callback::configuration(&update)? {
             let taker = self.routed(&request)?;

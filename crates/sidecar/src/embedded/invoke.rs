@@ -13,7 +13,7 @@ impl Embedded {
         };
         let hops = hops::of_request(request.headers());
         if hops >= hops::MAX {
-            return Err(circle(id));
+            return Err(hops::circle(id));
         }
         headers::prepare_request(request.headers_mut());
         if let Some(base) = self.base_url(id)? {
@@ -80,7 +80,7 @@ impl Embedded {
             None if id.is_empty() => Err(failed(id, "app id is empty")),
             None => Ok(id),
             Some((_, rest)) if rest.contains('.') => Err(failed(id, &format!("invalid app id {id}"))),
-            Some((app, namespace)) if namespace == self.config.namespace => Ok(app),
+            Some((app, namespace)) if namespace == self.namespace() => Ok(app),
             Some(_) => Err(unknown(id)),
         }
     }
@@ -99,12 +99,4 @@ fn failed(id: &str, why: &str) -> Error {
 
 fn unknown(id: &str) -> Error {
     failed(id, "no host found with the given ID")
-}
-
-/// Ends what would otherwise be a deadlock: each app of a circle waits for the next.
-fn circle(id: &str) -> Error {
-    let why = format!("the call went through {} apps: they call each other in a circle", hops::MAX);
-    Error::new(Code::Overloaded, format!("failed to invoke, id: {id}, err: {why}"))
-        .hint("let one of the apps answer without calling the next")
-        .limit("sidecar.hops", u64::from(hops::MAX))
 }

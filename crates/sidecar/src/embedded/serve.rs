@@ -1,20 +1,24 @@
 //! The building blocks: each call finds its component, and each failure says what daprd says.
 
-use super::{Embedded, Secrets, State};
+use super::{Embedded, Secrets, State, absent};
 use crate::{
     pubsub::{self, publish::Publisher},
     secrets,
     state::{self as store, StoreError, errors},
 };
 use async_trait::async_trait;
+use bytes::Bytes;
 use futures_util::future::join_all;
 use http::Response;
 use pillion_api::{
     Body, Invocation, Metadata, Result, Sidecar,
+    actors::{self, Actor},
+    bindings, configuration, conversation, crypto, jobs, lock,
     metadata::{ActorRuntime, AppConnection, ComponentMetadata, RuleMetadata, SidecarMetadata, SubscriptionMetadata},
     pubsub::{BulkEntry, Destination, FailedEntry, Publish, Subscription},
     secrets::{Secret, Secrets as AllSecrets},
-    state::{BulkGet, BulkItem, Delete, Get, Item, Operation, Set, Transaction},
+    state::{BulkGet, BulkItem, Delete, Found, Get, Item, Operation, Query, Set, Transaction},
+    workflow::{Instance, Start, Steer},
 };
 use std::sync::PoisonError;
 
@@ -52,6 +56,10 @@ impl Embedded {
         })
     }
 
+    fn no_scheduler(&self) -> absent::Scheduler<'_> {
+        absent::Scheduler { app_id: &self.config.app_id, namespace: self.namespace() }
+    }
+
     fn check_count(&self, store: &str, count: usize) -> Result<()> {
         let max = self.config.run.config.limits.state_operations;
         if count > max { Err(errors::too_many(store, count, max)) } else { Ok(()) }
@@ -86,6 +94,9 @@ impl Sidecar for Embedded {
     async fn save_state(&self, name: &str, items: Vec<Set>) -> Result<()> {
         let State { store, keys } = self.state(name)?;
         self.check_count(name, items.len())?;
+        if items.iter().any(|item| item.key.is_empty()) {
+            return Err(errors::key_missing());
+        }
         let asked = items.len();
         let prefixed = |set: Set| Ok(Set { key: keys.stored(&set.key)?, ..set });
         let items: Vec<Set> = items.into_iter().map(prefixed).collect::<Result<_>>()?;
@@ -119,6 +130,10 @@ impl Sidecar for Embedded {
         store.transact(operations).await.map_err(|error: StoreError| errors::transaction(&error))
     }
 
+    async fn query_state(&self, name: &str, _: Query) -> Result<Found> {
+        self.state(name).and_then(|_| Err(errors::query_not_supported(name)))
+    }
+
     async fn publish(&self, name: &str, topic: &str, event: Publish) -> Result<()> {
         self.publisher(name)?.publish(topic, event).await
     }
@@ -146,6 +161,103 @@ impl Sidecar for Embedded {
         let mut all = store.all().await.map_err(|why| secrets::get_bulk(name, &why))?;
         all.retain(|key, _| scope.as_ref().is_none_or(|scope| scope.allows(key)));
         Ok(all)
+    }
+
+    async fn invoke_binding(&self, name: &str, _: bindings::Request) -> Result<bindings::Answer> {
+        absent::binding(name)
+    }
+
+    async fn get_configuration(&self, _: &str, _: configuration::Get) -> Result<configuration::Items> {
+        absent::configuration()
+    }
+
+    async fn subscribe_configuration(&self, _: &str, _: configuration::Get) -> Result<configuration::Subscription> {
+        absent::configuration()
+    }
+
+    async fn unsubscribe_configuration(&self, _: &str, id: &str) -> Result<()> {
+        absent::subscription(id)
+    }
+
+    async fn try_lock(&self, store: &str, lock: lock::TryLock) -> Result<bool> {
+        absent::try_lock(store, &lock)
+    }
+
+    async fn unlock(&self, _: &str, _: lock::Unlock) -> Result<lock::UnlockStatus> {
+        absent::lock()
+    }
+
+    async fn encrypt(&self, _: &str, how: crypto::Encrypt, _: Body) -> Result<Body> {
+        absent::encrypt(&how)
+    }
+
+    async fn decrypt(&self, _: &str, _: crypto::Decrypt, _: Body) -> Result<Body> {
+        absent::crypto()
+    }
+
+    async fn converse(&self, name: &str, _: conversation::Request) -> Result<conversation::Response> {
+        absent::conversation(name)
+    }
+
+    async fn schedule_job(&self, job: jobs::Job, _: bool) -> Result<()> {
+        self.no_scheduler().schedule(&job)
+    }
+
+    async fn get_job(&self, name: &str) -> Result<jobs::Job> {
+        self.no_scheduler().get(name)
+    }
+
+    async fn delete_job(&self, name: &str) -> Result<()> {
+        self.no_scheduler().delete(name)
+    }
+
+    async fn invoke_actor(&self, _: &Actor, _: actors::Call) -> Result<Bytes> {
+        absent::actors()
+    }
+
+    async fn get_actor_state(&self, _: &Actor, _: &str) -> Result<Option<Bytes>> {
+        absent::actors()
+    }
+
+    async fn execute_actor_state_transaction(&self, _: &Actor, _: Vec<actors::Operation>) -> Result<()> {
+        absent::actors()
+    }
+
+    async fn register_actor_reminder(&self, _: &Actor, _: actors::Reminder) -> Result<()> {
+        absent::actors()
+    }
+
+    async fn unregister_actor_reminder(&self, _: &Actor, _: &str) -> Result<()> {
+        absent::actors()
+    }
+
+    async fn get_actor_reminder(&self, _: &Actor, _: &str) -> Result<Option<actors::Reminder>> {
+        absent::actors()
+    }
+
+    async fn register_actor_timer(&self, _: &Actor, _: actors::Timer) -> Result<()> {
+        absent::actors()
+    }
+
+    async fn unregister_actor_timer(&self, _: &Actor, _: &str) -> Result<()> {
+        absent::actors()
+    }
+
+    // Dapr's workflows are actors, and fail as these do.
+    async fn start_workflow(&self, _: Start) -> Result<String> {
+        absent::actors()
+    }
+
+    async fn get_workflow(&self, _: &str) -> Result<Instance> {
+        absent::actors()
+    }
+
+    async fn steer_workflow(&self, _: &str, _: Steer) -> Result<()> {
+        absent::actors()
+    }
+
+    async fn raise_workflow_event(&self, _: &str, _: &str, _: Bytes) -> Result<()> {
+        absent::actors()
     }
 
     async fn metadata(&self) -> Result<SidecarMetadata> {

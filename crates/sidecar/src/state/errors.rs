@@ -17,10 +17,20 @@ pub(crate) fn not_found(store: &str, app_id: &str) -> Error {
     Error::new(Code::StateStoreNotFound, format!("state store {store} is not found")).details(details)
 }
 
-pub(crate) fn illegal_key(store: &str, _key: &str, why: String) -> Error {
+pub(crate) fn illegal_key(store: &str, why: String) -> Error {
     let resource = Some(("state".into(), store.to_owned()));
     let details = Details { reason: "DAPR_STATE_ILLEGAL_KEY".into(), metadata: Metadata::new(), resource };
     Error::new(Code::MalformedRequest, why).details(details)
+}
+
+pub(crate) fn key_missing() -> Error {
+    Error::new(Code::MalformedRequest, "\"key\" is a required field")
+}
+
+pub(crate) fn query_not_supported(store: &str) -> Error {
+    let resource = Some(("state".into(), store.to_owned()));
+    let details = Details { reason: "DAPR_STATE_QUERYING_NOT_SUPPORTED".into(), metadata: Metadata::new(), resource };
+    Error::new(Code::StateStoreNotSupported, "state store does not support querying").details(details)
 }
 
 pub(crate) fn get(key: &str, store: &str, error: &StoreError) -> Error {

@@ -1,6 +1,6 @@
 //! `state.in-memory`: a map behind a lock, bounded in bytes.
 
-use super::{StateStore, StoreError, etag, expiry, ttl};
+use super::{StateStore, StoreError, etag, expiry, ttl_in_memory};
 use crate::{
     clock::Clock,
     components::{Init, Opened, Opening},
@@ -79,7 +79,7 @@ impl StateStore for InMemory {
 
 fn expires(operation: &Operation, now: SystemTime) -> Result<Option<SystemTime>, StoreError> {
     match operation {
-        Operation::Upsert(set) => Ok(expiry(now, ttl(&set.metadata)?)),
+        Operation::Upsert(set) => Ok(expiry(now, ttl_in_memory(&set.metadata)?)),
         Operation::Delete(_) => Ok(None),
     }
 }

@@ -32,7 +32,7 @@ impl Keys {
     /// The stored key of an app's key.
     pub(crate) fn stored(&self, key: &str) -> Result<String> {
         if key.contains(SEPARATOR) {
-            return Err(errors::illegal_key(&self.store, key, illegal(key)));
+            return Err(errors::illegal_key(&self.store, illegal(key)));
         }
         Ok(match &self.prefix {
             Some(prefix) => format!("{prefix}{SEPARATOR}{key}"),

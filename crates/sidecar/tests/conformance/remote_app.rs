@@ -7,7 +7,7 @@ use http_body_util::{BodyExt, Full, StreamBody};
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use pillion_api::{
-    AppChannel, Body, Code, Sidecar, body,
+    AppChannel, Body, Code, Sidecar, bindings, body, configuration, jobs,
     pubsub::{Delivery, Destination, Publish, TopicStatus},
 };
 use pillion_sidecar::{RemoteApp, remote_app::Protocol};
@@ -106,6 +106,46 @@ async fn a_delivery_is_a_post_with_the_metadata_as_headers() {
 async fn a_long_answer_to_a_delivery_is_cut_and_says_as_much_as_one_that_is_no_json() {
     let server = Server::start(|_| answer(200, &" ".repeat(2 * 1024 * 1024))).await;
     assert_eq!(app(server.address).deliver(delivery()).await.expect("handled"), TopicStatus::Success);
+}
+
+#[tokio::test]
+async fn bindings_jobs_and_configuration_are_posts_to_paths_of_their_own() {
+    let (sender, mut seen) = mpsc::unbounded_channel();
+    let server = Server::start(move |request| {
+        let header =
+            |name: &str| request.headers().get(name).map_or("-", |value| value.to_str().unwrap_or("?")).to_owned();
+        let _ = sender.send(format!(
+            "{} {} {} {}",
+            request.method(),
+            request.uri(),
+            header("content-type"),
+            header("custom")
+        ));
+        answer(if request.uri().path().contains("gone") { 404 } else { 201 }, "reply")
+    })
+    .await;
+    let app = app(server.address);
+    let event = |binding: &str| bindings::Event {
+        binding: binding.to_owned(),
+        data: "x".into(),
+        metadata: [("custom".to_owned(), "y".to_owned())].into(),
+    };
+    assert_eq!(app.binding_event(event("nightly")).await.expect("a reply").data, "reply");
+    assert_eq!(seen.recv().await.expect("a request"), "POST /nightly application/json y");
+    assert_eq!(app.binding_event(event("gone")).await.expect_err("not wanted").code(), Code::RouteNotFound);
+    seen.recv().await.expect("a request");
+    let job = |name: &str| jobs::Event { name: name.to_owned(), ..jobs::Event::default() };
+    app.job_event(job("clean")).await.expect("done");
+    assert_eq!(seen.recv().await.expect("a request"), "POST /job/clean application/json -");
+    app.job_event(job("gone")).await.expect_err("failed");
+    seen.recv().await.expect("a request");
+    let items = ["a", "b"].map(|key| (key.to_owned(), configuration::Item::default())).into();
+    let update = configuration::Update { store: "flags".to_owned(), id: "7".to_owned(), items };
+    app.configuration_update(update).await.expect("taken");
+    for key in ["a", "b"] {
+        let expected = format!("POST /configuration/flags/{key} application/json -");
+        assert_eq!(seen.recv().await.expect("a request"), expected);
+    }
 }
 
 #[tokio::test]

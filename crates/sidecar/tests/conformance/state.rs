@@ -144,7 +144,8 @@ async fn a_key_is_gone_after_its_time() {
     check("set k v ttl=10; set k w; wait 60; get k", "ok ok w").await;
     check("set k v ttl=10; set k w ttl=-1; wait 60; get k", "ok ok w").await;
     check("set k v ttl=10; set k w ttl=0; wait 60; get k", "ok ok w").await;
-    check("set k v ttl=soon; set k v ttl=-2; get k", "500 500 -").await;
+    // A negative one is what each store of Dapr makes of it: the test against a real daprd compares.
+    check("set k v ttl=soon; get k", "500 -").await;
     check("set k v ttl=10; mark k; wait 11; set k w etag=@; bulk k", "ok 409 k=-").await;
 }
 

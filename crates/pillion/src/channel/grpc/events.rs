@@ -1,10 +1,6 @@
 //! Events between Dapr's messages and ours: subscriptions, topic events alone and in bulk, jobs.
 
-use crate::channel::{
-    events::MAX_BULK,
-    headers,
-    reserved::{guest_of, topic_route},
-};
+use crate::channel::{events::MAX_BULK, headers, reserved::guest_of, subscribe::route};
 use base64::{Engine, prelude::BASE64_STANDARD};
 use bytes::Bytes;
 use dapr::dapr::proto::runtime::v1::{
@@ -30,11 +26,7 @@ const WRAPPERS: [&str; 2] = ["google.protobuf.BytesValue", "google.protobuf.Stri
 
 pub(super) fn subscription(subscription: Subscription) -> TopicSubscription {
     let rule = |rule: pillion_api::pubsub::Rule| TopicRule { r#match: rule.matches, path: rule.path };
-    let default = match subscription.default {
-        Some(Destination::Guest(guest)) => topic_route(&guest),
-        Some(Destination::Path(path)) => path,
-        None => String::new(),
-    };
+    let default = subscription.default.map(route).unwrap_or_default();
     TopicSubscription {
         pubsub_name: subscription.pubsub,
         topic: subscription.topic,

@@ -33,7 +33,10 @@ macro_rules! call_handler {
         let Some(indices) = &$handlers.handlers.$name else { return None };
         match indices.load(&mut *$store, $instance) {
             Ok(guest) => Some(guest.call_handle($store, $event).await),
-            Err(error) => Some(Err(error)),
+            Err(error) => {
+                let shape = crate::inspect::invalid(format!("exports a {} of another shape: {error:#}", Self::HANDLER));
+                Some(Err(shape.hint("build it against this version's `wit/dapr`").into()))
+            }
         }
     }};
 }
