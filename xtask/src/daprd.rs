@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::{Result, run};
+use crate::{Result, content, run};
 
 /// The Go module, and what of it decides what is built.
 const MODULE: &str = "tools/daprd";
@@ -72,49 +72,8 @@ fn link(folder: &Path) -> Result<()> {
     Ok(fs::rename(&new, &link)?)
 }
 
-/// Names, lengths and contents of what is built, and of the machine that it is built for.
+/// What is built, and the machine that it is built for.
 fn key() -> Result<u128> {
-    let mut key = Fnv::new();
-    key.add(std::env::consts::OS.as_bytes());
-    key.add(std::env::consts::ARCH.as_bytes());
-    for input in INPUTS {
-        let input = run::root().join(MODULE).join(input);
-        let mut files = if input.is_dir() { files_below(&input)? } else { vec![input] };
-        files.sort();
-        for file in files {
-            key.add(file.strip_prefix(run::root())?.to_string_lossy().as_bytes());
-            key.add(&fs::read(&file)?);
-        }
-    }
-    Ok(key.0)
-}
-
-fn files_below(folder: &Path) -> Result<Vec<PathBuf>> {
-    let mut files = Vec::new();
-    for entry in fs::read_dir(folder)? {
-        let path = entry?.path();
-        if path.is_dir() {
-            files.extend(files_below(&path)?);
-        } else {
-            files.push(path);
-        }
-    }
-    Ok(files)
-}
-
-/// FNV-1a of 128 bits: it tells states of the sources apart and guards against nothing, and the standard library's own hash
-/// may change with the compiler.
-struct Fnv(u128);
-
-impl Fnv {
-    fn new() -> Self {
-        Self(0x6c62_272e_07bb_0142_62b8_2175_6295_c58d)
-    }
-
-    fn add(&mut self, bytes: &[u8]) {
-        let length = (bytes.len() as u64).to_le_bytes();
-        for byte in length.iter().chain(bytes) {
-            self.0 = (self.0 ^ u128::from(*byte)).wrapping_mul(0x0000_0000_0100_0000_0000_0000_0000_013b);
-        }
-    }
+    let inputs: Vec<String> = INPUTS.iter().map(|input| format!("{MODULE}/{input}")).collect();
+    content::key(&inputs)
 }

@@ -24,10 +24,10 @@ pub(crate) fn run(arguments: &[&str]) -> Result<()> {
     }
 }
 
-/// Writes the generated part of the SDK anew, after a change of `wit/dapr`.
+/// Writes the generated parts of the SDKs in Rust, Go and C anew, after a change of `wit/dapr`.
 fn bindings() -> Result<()> {
     let mut command = Command::new(run::cargo());
-    command.args(["run", "--quiet", "--locked", "--package", "bindings", "--", "../wit/dapr", "sdk-rust/src/bindings"]);
+    command.args(["run", "--quiet", "--locked", "--package", "bindings", "--", "../wit/dapr", "."]);
     run::check(command.current_dir(guests_dir()).env("CARGO_TARGET_DIR", target_dir()))
 }
 
@@ -74,6 +74,12 @@ fn build_stale(guests: &[&Guest], toolchain: &Toolchain, start: SystemTime) -> R
         println!("  {:<18} {:>8} {:>8} KiB", guest.name, seconds(time), fs::metadata(out_file(guest))?.len() / 1024);
     }
     Ok(())
+}
+
+/// The host's tool that makes components; built if it isn't up to date.
+pub(crate) fn componentize() -> Result<PathBuf> {
+    run::check(&mut componentize_build())?;
+    Ok(target_dir().join("debug/componentize"))
 }
 
 fn componentize_build() -> Command {

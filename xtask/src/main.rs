@@ -1,10 +1,12 @@
 //! `cargo xtask VERB`: the project's own tasks, with the standard library alone so that they start at once.
 
 mod bench;
+mod content;
 mod daprd;
 mod demo;
 mod guests;
 mod instructions;
+mod languages;
 mod run;
 mod test;
 
@@ -40,6 +42,12 @@ const VERBS: &[Verb] = &[
         usage: "daprd",
         about: "builds Dapr's own programs, once for all clones, and prints where they are",
         run: daprd::run,
+    },
+    Verb {
+        name: "languages",
+        usage: "languages",
+        about: "builds the guests in JavaScript, Python, Go and C, where their tools are",
+        run: languages::run,
     },
     Verb {
         name: "test",

@@ -3,7 +3,7 @@
 mod counted;
 
 use crate::{
-    Result, daprd, guests, instructions,
+    Result, daprd, guests, instructions, languages,
     run::{cargo, check, find, root, timed},
 };
 use counted::Counts;
@@ -20,9 +20,14 @@ struct Part {
 }
 
 const PARTS: &[Part] = &[
-    Part { name: "tools", about: "installs a browser and valgrind, where apt-get can", run: tools },
+    Part { name: "tools", about: "installs a browser, valgrind and clang, where apt-get can", run: tools },
     Part { name: "format", about: "rustfmt over both workspaces", run: format },
     Part { name: "guests", about: "builds the guests, and fails if one has no test", run: build_guests },
+    Part {
+        name: "languages",
+        about: "builds the guests in other languages, where their tools are",
+        run: build_languages,
+    },
     Part { name: "daprd", about: "builds Dapr's own programs, where there is Go", run: build_daprd },
     Part { name: "lint", about: "clippy over the workspace, warnings are errors", run: lint },
     Part { name: "test", about: "every test of the workspace", run: test },
@@ -79,7 +84,11 @@ fn report(times: &[(&str, Duration)], whole: Duration, counts: &Counts) {
 }
 
 /// A program that some part needs, and Debian's packages of it.
-const TOOLS: &[(&str, &[&str])] = &[("chromedriver", &["chromium", "chromium-driver"]), ("valgrind", &["valgrind"])];
+const TOOLS: &[(&str, &[&str])] = &[
+    ("chromedriver", &["chromium", "chromium-driver"]),
+    ("valgrind", &["valgrind"]),
+    ("clang-22", &["clang-22", "libclang-rt-22-dev-wasm32", "lld-22", "wasi-libc"]),
+];
 
 fn tools(_: &mut Counts) -> Result<()> {
     let missing: Vec<_> = TOOLS.iter().filter(|(program, _)| find(program).is_none()).collect();
@@ -118,6 +127,13 @@ fn format(_: &mut Counts) -> Result<()> {
 fn build_guests(_: &mut Counts) -> Result<()> {
     guests::run(&[])?;
     guests::run(&["--check"])
+}
+
+fn build_languages(counts: &mut Counts) -> Result<()> {
+    for reason in languages::build()? {
+        counts.skip(&reason);
+    }
+    Ok(())
 }
 
 fn build_daprd(counts: &mut Counts) -> Result<()> {

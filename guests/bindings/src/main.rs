@@ -1,5 +1,8 @@
-//! Writes the Rust bindings of `wit/dapr`: `bindings WIT OUT`. The building blocks are one file, each handler another, which
-//! uses the types of the first.
+//! Writes the bindings of `wit/dapr` into the SDKs: `bindings WIT GUESTS`. In Rust the building blocks are one file, each
+//! handler another, which uses the types of the first.
+
+mod c;
+mod go;
 
 use std::error::Error;
 use std::path::Path;
@@ -19,11 +22,15 @@ const HANDLERS: [&str; 7] = ["invocation", "topic", "bulk-topic", "binding", "jo
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
-    let [wit, out] = &arguments[..] else {
-        eprintln!("usage: bindings WIT OUT");
+    let [wit, guests] = &arguments[..] else {
+        eprintln!("usage: bindings WIT GUESTS");
         return ExitCode::FAILURE;
     };
-    match run(Path::new(wit), Path::new(out)) {
+    let (wit, guests) = (Path::new(wit), Path::new(guests));
+    let written = run(wit, &guests.join("sdk-rust/src/bindings"))
+        .and_then(|()| c::write(wit, &guests.join("sdk-c")))
+        .and_then(|()| go::write(wit, &guests.join("sdk-go")));
+    match written {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error:#}");

@@ -1,4 +1,7 @@
-//! Finishes a guest on the host: `component ADAPTER IN OUT`, `bindgen IN OUT`, or `module IN OUT` (validation alone).
+//! Finishes a guest on the host: `component ADAPTER IN OUT`, `dapr WIT IN OUT`, `bindgen IN OUT`, or `module IN OUT`
+//! (validation alone).
+
+mod world;
 
 use std::error::Error;
 use std::path::Path;
@@ -26,12 +29,13 @@ fn main() -> ExitCode {
 
 fn run(arguments: &[&str]) -> Result<()> {
     let (finished, output) = match arguments {
-        ["component", adapter, input, output] => (component(adapter, input)?, output),
+        ["component", adapter, input, output] => (component(adapter, fs::read(input)?)?, output),
+        ["dapr", wit, input, output] => (dapr(Path::new(wit), input)?, output),
         ["bindgen", input, output] => (bindgen(input)?, output),
         ["module", input, output] => (fs::read(input).map_err(|error| format!("{input}: {error}"))?, output),
         _ => {
             return Err(
-                "usage: componentize component reactor|proxy|command IN OUT | bindgen IN OUT | module IN OUT".into()
+                "usage: componentize component reactor|proxy|command IN OUT | dapr WIT IN OUT | bindgen IN OUT | module IN OUT".into()
             );
         }
     };
@@ -40,17 +44,23 @@ fn run(arguments: &[&str]) -> Result<()> {
 }
 
 /// Wraps a preview 1 module, whose WIT world lies in its custom sections, into a component.
-fn component(adapter: &str, input: &str) -> Result<Vec<u8>> {
+fn component(adapter: &str, module: Vec<u8>) -> Result<Vec<u8>> {
     let adapter = match adapter {
         "reactor" => adapters::WASI_SNAPSHOT_PREVIEW1_REACTOR_ADAPTER,
         "proxy" => adapters::WASI_SNAPSHOT_PREVIEW1_PROXY_ADAPTER,
         "command" => adapters::WASI_SNAPSHOT_PREVIEW1_COMMAND_ADAPTER,
         _ => return Err(format!("unknown adapter `{adapter}`: reactor, proxy or command").into()),
     };
-    let module = fs::read(input)?;
     let mut encoder = ComponentEncoder::default();
     encoder.module(&module)?.adapter(adapters::WASI_SNAPSHOT_PREVIEW1_ADAPTER_NAME, adapter)?;
     Ok(encoder.encode()?)
+}
+
+/// The same for a module that brings no world: what it imports and exports says which it is.
+fn dapr(wit: &Path, input: &str) -> Result<Vec<u8>> {
+    let mut module = fs::read(input).map_err(|error| format!("{input}: {error}"))?;
+    world::embed(wit, &mut module).map_err(|error| format!("{input}: {error:#}"))?;
+    component("reactor", module)
 }
 
 /// Writes the exports that `#[wasm_bindgen]` describes. Its JavaScript half is not wanted: bytes in, bytes out needs none.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::list::GUESTS;
 use super::{files_below, guests_dir};
-use crate::{Result, run};
+use crate::{Result, languages, run};
 
 /// Where the tests are that run guests.
 const TESTS: [&str; 2] = ["crates/pillion/tests", "crates/runtime/tests"];
@@ -16,7 +16,7 @@ pub(crate) fn check() -> Result<()> {
     let mut faults = unlisted_folders()?;
     faults.extend(untested_guests()?);
     if faults.is_empty() {
-        println!("guests: {} listed, each in a test", GUESTS.len());
+        println!("guests: {} listed, each in a test", GUESTS.len() + languages::names().count());
         return Ok(());
     }
     Err(faults.join("\n  ").into())
@@ -43,10 +43,11 @@ fn untested_guests() -> Result<Vec<String>> {
         argument.into_iter().chain(["/", "\"", "source: "].map(|before| format!("{before}{name}.wasm")))
     };
     let is_tested = |name: &str| forms(name).into_iter().any(|form| tests.contains(&form));
-    let untested = GUESTS.iter().filter(|guest| !is_tested(guest.name));
-    Ok(untested
-        .map(|guest| {
-            format!("guest `{}` is in no test: no `(\"{0}\"` or `{0}.wasm` in {1}", guest.name, TESTS.join(" or "))
+    let names = GUESTS.iter().map(|guest| guest.name).chain(languages::names());
+    Ok(names
+        .filter(|name| !is_tested(name))
+        .map(|name| {
+            format!("guest `{name}` is in no test: no `(\"{name}\"` or `{name}.wasm` in {}", TESTS.join(" or "))
         })
         .collect())
 }

@@ -1,5 +1,7 @@
 //! `pillion new`: a folder with a guest that builds, from a template inside the program.
 
+mod sdk;
+
 use crate::{
     flags::{Global, New, Output},
     print,
@@ -12,6 +14,9 @@ use std::{fs, path::Path, process::ExitCode};
 /// The longest name: an app id of Dapr's that is a package of every language, too.
 const MAX_NAME: usize = 40;
 
+/// A path below the new folder, and the text.
+type File = (&'static str, &'static str);
+
 /// A template: files in which `{{name}}` and, for Rust's libraries, `{{crate}}` are filled in.
 #[derive(Serialize)]
 struct Template {
@@ -20,7 +25,10 @@ struct Template {
     /// What must be installed.
     needs: &'static str,
     #[serde(skip)]
-    files: &'static [(&'static str, &'static str)],
+    files: &'static [File],
+    /// Files that are written as they are.
+    #[serde(skip)]
+    sdk: &'static [File],
 }
 
 macro_rules! files {
@@ -35,24 +43,42 @@ const TEMPLATES: &[Template] = &[
         about: "Rust: a handler of requests (wasi:http), streams both ways",
         needs: "cargo with the target wasm32-wasip2",
         files: files!("rust-http": "Cargo.toml", "src/lib.rs", "dapr.yaml", "README.md", "gitignore"),
+        sdk: sdk::NONE,
     },
     Template {
         name: "rust-command",
         about: "Rust: a program that reads stdin and writes stdout",
         needs: "cargo with the target wasm32-wasip1",
         files: files!("rust-command": "Cargo.toml", "src/main.rs", "dapr.yaml", "README.md", "gitignore"),
+        sdk: sdk::NONE,
     },
     Template {
         name: "go-command",
         about: "Go: a program that reads stdin and writes stdout",
         needs: "go 1.21 or later",
         files: files!("go-command": "go.mod", "main.go", "dapr.yaml", "README.md", "gitignore"),
+        sdk: sdk::NONE,
     },
     Template {
         name: "c-command",
         about: "C: a program that reads stdin and writes stdout",
         needs: "clang and lld with wasi-libc",
         files: files!("c-command": "main.c", "dapr.yaml", "README.md", "gitignore"),
+        sdk: sdk::NONE,
+    },
+    Template {
+        name: "javascript",
+        about: "JavaScript or TypeScript: handlers of requests, messages and other events, every building block",
+        needs: "node 20 or later with npm",
+        files: files!("javascript": "package.json", "index.js", "dapr.yaml", "components/statestore.yaml", "README.md", "gitignore"),
+        sdk: sdk::JAVASCRIPT,
+    },
+    Template {
+        name: "python",
+        about: "Python: handlers of requests, messages and other events, every building block",
+        needs: "python 3.10 or later with venv and pip",
+        files: files!("python": "app.py", "dapr.yaml", "components/statestore.yaml", "README.md", "gitignore"),
+        sdk: sdk::PYTHON,
     },
 ];
 
@@ -68,6 +94,9 @@ pub(crate) fn run(global: &Global, new: &New) -> Result<ExitCode> {
     ensure!(is_free, "`{name}` is there already and not empty\nhint: take another name, or remove it");
     for (path, text) in template.files {
         write(&folder.join(path), &filled(text, name)).with_context(|| format!("`{name}/{path}`"))?;
+    }
+    for (path, text) in template.sdk {
+        write(&folder.join(path), text).with_context(|| format!("`{name}/{path}`"))?;
     }
     print::line(&format!("{name}: {}", template.about));
     print::line(&format!("needs {}; go on with `cd {name}`, `pillion build`, `pillion up`", template.needs));

@@ -1,0 +1,97 @@
+//! `cargo xtask languages`: guests in languages whose compilers are fetched, built once for all clones and kept by content.
+
+mod tools;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use crate::{Result, content, run};
+use tools::Missing;
+
+/// Raised when a way of building changes, so that what an older one built is not used.
+const RECIPE: u32 = 1;
+/// What every guest of `pillion:dapr` is built from.
+const WIT: &str = "wit/dapr";
+
+/// A guest in `guests/<name>` and how it is built.
+struct Language {
+    name: &'static str,
+    /// What it is written with, from the root.
+    sdk: &'static str,
+    /// Fetches the compiler unless it is there; also where the guest is built already, as tests of templates use it.
+    fetch: fn() -> std::result::Result<(), Missing>,
+    /// Builds into the file that it is given.
+    build: fn(&Path) -> std::result::Result<(), Missing>,
+}
+
+/// Each must appear in a test, which skips itself where the guest could not be built.
+const LANGUAGES: &[Language] = &[
+    Language { name: "js-shop", sdk: "guests/sdk-js", fetch: tools::fetch_javascript, build: tools::javascript },
+    Language { name: "py-shop", sdk: "guests/sdk-python", fetch: tools::fetch_python, build: tools::python },
+    Language { name: "go-shop", sdk: "guests/sdk-go", fetch: tools::fetch_nothing, build: tools::go },
+    Language { name: "c-shop", sdk: "guests/sdk-c", fetch: tools::fetch_nothing, build: tools::c },
+];
+
+/// Builds, and says what had to be left out.
+pub(crate) fn run(arguments: &[&str]) -> Result<()> {
+    if !arguments.is_empty() {
+        return Err("`cargo xtask languages` takes no arguments".into());
+    }
+    for reason in build()? {
+        println!("{reason}");
+    }
+    Ok(())
+}
+
+/// The names of all, for the check that each has a test.
+pub(crate) fn names() -> impl Iterator<Item = &'static str> {
+    LANGUAGES.iter().map(|language| language.name)
+}
+
+/// Builds what is not in the cache, into `guests/out`; answers what had to be skipped, and why.
+pub(crate) fn build() -> Result<Vec<String>> {
+    let out = run::root().join("guests/out");
+    fs::create_dir_all(&out)?;
+    let mut skipped = Vec::new();
+    for language in LANGUAGES {
+        let file = out.join(language.name).with_extension("wasm");
+        // What an earlier state of the sources became is not what the test is about.
+        if file.exists() {
+            fs::remove_file(&file)?;
+        }
+        match language.built() {
+            Ok(kept) => drop(fs::copy(kept, file)?),
+            Err(Missing::Tool(reason)) => skipped.push(format!("skipped: {}: {reason}", language.name)),
+            Err(Missing::Failed(error)) => return Err(format!("guest `{}`: {error}", language.name).into()),
+        }
+    }
+    Ok(skipped)
+}
+
+impl Language {
+    /// Its file in the cache.
+    fn built(&self) -> std::result::Result<PathBuf, Missing> {
+        (self.fetch)()?;
+        let kept = self.kept()?;
+        if kept.is_file() {
+            println!("  {:<18} up to date", self.name);
+            return Ok(kept);
+        }
+        let start = Instant::now();
+        let work = kept.with_extension(format!("work-{}.wasm", std::process::id()));
+        (self.build)(&work)?;
+        fs::rename(&work, &kept)?;
+        println!("  {:<18} {:>8.1} s", self.name, start.elapsed().as_secs_f64());
+        Ok(kept)
+    }
+
+    /// Where its file is kept: by the content of all that it is built from.
+    fn kept(&self) -> Result<PathBuf> {
+        let guest = format!("guests/{}", self.name);
+        let key = content::key(&[WIT, self.sdk, &guest])?;
+        let folder = run::cache_dir()?.join("languages");
+        fs::create_dir_all(&folder)?;
+        Ok(folder.join(format!("{}-{RECIPE}-{key:032x}.wasm", self.name)))
+    }
+}
