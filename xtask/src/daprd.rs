@@ -9,7 +9,7 @@ use crate::{Result, content, run};
 /// The Go module, and what of it decides what is built.
 const MODULE: &str = "tools/daprd";
 const INPUTS: [&str; 3] = ["go.mod", "go.sum", "cmd"];
-const PROGRAMS: [&str; 5] = ["daprd", "placement", "scheduler", "sentry", "probeapp"];
+const PROGRAMS: [&str; 6] = ["daprd", "placement", "scheduler", "sentry", "probeapp", "k8scheck"];
 /// The module's version of Dapr, which Go's linker writes into the programs.
 const VERSION: &str = "1.16.0";
 /// Where tests find the programs, below cargo's target folder: a link to the cache.

@@ -3,7 +3,7 @@
 mod common;
 
 use common::{Running, free_ports, pillion, root, run};
-use std::{fs, path::Path, process::Stdio};
+use std::{fs, io::Write, path::Path, process::Stdio};
 
 /// Whether a program is installed; a line that counts as a skip if not.
 fn has(program: &str, test: &str) -> bool {
@@ -194,6 +194,26 @@ fn what_cannot_be_asked_is_said_in_words() {
     }
 }
 
+/// Every document is what Kubernetes and Dapr read, to the last field; a line that counts as a skip without the tool.
+fn held_to_the_types_of_kubernetes(documents: &str) {
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().expect("cargo's target folder");
+    let check = target.join("daprd/k8scheck");
+    if !check.is_file() {
+        return println!("skipped: held_to_the_types_of_kubernetes: no k8scheck; `cargo xtask daprd` builds it");
+    }
+    let mut child = std::process::Command::new(check)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the tool starts");
+    child.stdin.take().expect("a pipe").write_all(documents.as_bytes()).expect("written");
+    let output = child.wait_with_output().expect("it ends");
+    let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{err}\n{documents}");
+    assert_eq!(out.lines().count(), 3, "{out}");
+}
+
 #[test]
 fn a_run_file_becomes_deployments_and_its_resources() {
     let dir = tempfile::tempdir().expect("a folder");
@@ -228,6 +248,7 @@ apps:
         "{}",
         printed.stderr
     );
+    held_to_the_types_of_kubernetes(&printed.stdout);
     let wrong = run(&["k8s", "--image", "x", "-n", "Shop"], dir.path());
     assert!(wrong.stderr.contains("`Shop` can't be a namespace"), "{}", wrong.stderr);
 }
