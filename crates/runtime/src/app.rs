@@ -113,7 +113,7 @@ impl App {
     /// Whether a guest with typed handlers stands at a path: an event that is posted there is for them.
     pub fn takes_events(&self, path: &path::Path) -> bool {
         let found = self.0.router.find(path, &Method::POST);
-        matches!(found, Found::Guest(index) if self.0.guests[index].kind() == GuestKind::Dapr)
+        matches!(found, Found::Guest(index) if self.0.guests[index].load().kind() == GuestKind::Dapr)
     }
 
     /// Subscribes to the configuration that its triggers name; changes come to their guests until the app is gone. Called
