@@ -68,8 +68,8 @@ impl Watched {
             let name = name.to_string_lossy();
             // A link to a folder above would lead round and round.
             let is_link = entry.file_type().is_ok_and(|kind| kind.is_symlink());
-            let is_tools = TOOLS.contains(&&*name) || name.starts_with('.');
-            if !is_tools && !(is_link && entry.path().is_dir()) && look.len() < MAX_FILES {
+            let is_left_out = TOOLS.contains(&&*name) || name.starts_with('.') || is_link && entry.path().is_dir();
+            if !is_left_out && look.len() < MAX_FILES {
                 self.collect(&entry.path(), look);
             }
         }

@@ -52,12 +52,22 @@ fn shows(printed: &str, expected: &str) -> bool {
     expected.lines().all(|wanted| lines.any(|line| line.trim_end() == wanted.trim_end()))
 }
 
+/// Pages beside the code, and every page of the guide.
+fn pages(others: &[&str]) -> Vec<String> {
+    let guide = fs::read_dir(root().join("docs/guide")).expect("the guide").map(|entry| entry.expect("a page"));
+    let guide = guide.map(|page| format!("docs/guide/{}", page.file_name().to_string_lossy()));
+    let mut pages: Vec<String> = guide.chain(others.iter().map(|page| (*page).to_owned())).collect();
+    pages.sort();
+    pages
+}
+
 #[test]
 fn the_pages_commands_print_what_the_pages_show() {
-    for page in ["README.md", "docs/guide/dapr.md", "docs/guide/daprd.md", "examples/dapr-wasm/README.md"] {
-        let text = fs::read_to_string(root().join(page)).expect(page);
+    let with_commands = ["README.md", "docs/guide/kubernetes.md", "examples/dapr-wasm/README.md"];
+    for page in pages(&["README.md", "examples/dapr-wasm/README.md"]) {
+        let text = fs::read_to_string(root().join(&page)).expect("the page");
         let commands = transcript(&text);
-        assert!(!commands.is_empty(), "{page} shows no command");
+        assert!(!commands.is_empty() || !with_commands.contains(&page.as_str()), "{page} shows no command");
         for (command, expected) in commands {
             let printed = shell(&command);
             assert!(shows(&printed, &expected), "{page}: `{command}` printed\n{printed}\nnot\n{expected}");
@@ -67,18 +77,17 @@ fn the_pages_commands_print_what_the_pages_show() {
 
 #[test]
 fn links_between_pages_lead_somewhere() {
-    for page in [
+    let others = [
         "README.md",
         "ARCHITECTURE.md",
         "CHANGELOG.md",
         "CONTRIBUTING.md",
         "SECURITY.md",
-        "docs/guide/dapr.md",
-        "docs/guide/daprd.md",
         "examples/dapr-wasm/README.md",
-    ] {
-        let text = fs::read_to_string(root().join(page)).expect(page);
-        let folder = root().join(page).parent().expect("a folder").to_owned();
+    ];
+    for page in pages(&others) {
+        let text = fs::read_to_string(root().join(&page)).expect("the page");
+        let folder = root().join(&page).parent().expect("a folder").to_owned();
         for target in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
             let file = target.split('#').next().unwrap_or_default();
             assert!(file.starts_with("http") || folder.join(file).exists(), "{page} links to `{target}`");

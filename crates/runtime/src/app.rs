@@ -48,6 +48,7 @@ impl App {
         spec.triggers.iter().try_for_each(|trigger| check_trigger(&spec.app_id, trigger, &spec.guests))?;
         spec.guests.iter().try_for_each(|guest| check_limits(&spec.app_id, guest))?;
         let app_id: Arc<str> = spec.app_id.as_str().into();
+        spec.guests.iter().for_each(|guest| say_mapping(&app_id, guest));
         let guests = spec.guests.into_iter().map(|guest| {
             let (sidecar, dapr_http) = (Arc::clone(&sidecar), Arc::clone(&dapr_http));
             let (ports, hosts, places) = (Arc::clone(&ports), Arc::clone(&hosts), guest.limits.outgoing);
@@ -113,7 +114,7 @@ impl App {
     /// Whether a guest with typed handlers stands at a path: an event that is posted there is for them.
     pub fn takes_events(&self, path: &path::Path) -> bool {
         let found = self.0.router.find(path, &Method::POST);
-        matches!(found, Found::Guest(index) if self.0.guests[index].load().kind() == GuestKind::Dapr)
+        matches!(found, Found::Guest(index) if self.guest(index).kind() == GuestKind::Dapr)
     }
 
     /// Subscribes to the configuration that its triggers name; changes come to their guests until the app is gone. Called
@@ -199,6 +200,13 @@ fn check_trigger(app: &str, trigger: &Trigger, guests: &[GuestSpec]) -> Result<(
     match typed && !dapr::has(guest.guest.inspection(), handler) {
         true => Err(dapr::missing(&guest.name, handler)),
         false => Ok(()),
+    }
+}
+
+/// What each import became that another host would have provided.
+fn say_mapping(app: &str, spec: &GuestSpec) {
+    for line in &spec.guest.inspection().mapping {
+        tracing::info!(app, guest = spec.name, "{line}");
     }
 }
 

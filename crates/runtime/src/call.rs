@@ -115,6 +115,10 @@ pub(crate) struct Call {
     pub(crate) hops: Option<http::HeaderValue>,
     request: Arc<str>,
     host_calls: AtomicU64,
+    /// Bytes of handles that the host holds for the call.
+    pub(crate) held: AtomicU64,
+    /// Bytes of records that the guest has logged by an interface.
+    pub(crate) logged: AtomicU64,
 }
 
 impl Call {
@@ -128,6 +132,8 @@ impl Call {
             hops: headers.get(crate::outgoing::HOPS).cloned(),
             request: request_id(headers, trace),
             host_calls: AtomicU64::new(0),
+            held: AtomicU64::new(0),
+            logged: AtomicU64::new(0),
         })
     }
 

@@ -16,6 +16,8 @@ pub enum GuestKind {
     Http,
     /// A function of bytes.
     Bindgen,
+    /// A handler of messages.
+    Messages,
     /// Handlers of `pillion:dapr`: typed events.
     Dapr,
 }
@@ -26,6 +28,7 @@ impl fmt::Display for GuestKind {
             Self::Command => "command",
             Self::Http => "http",
             Self::Bindgen => "bindgen",
+            Self::Messages => "messages",
             Self::Dapr => "dapr",
         })
     }

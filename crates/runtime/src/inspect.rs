@@ -1,6 +1,7 @@
 //! What a guest's file says of it, read without compiling.
 
 use crate::host::dapr::BLOCKS;
+use crate::host::interfaces;
 use crate::{GuestKind, artefact};
 use pillion_api::{Code, Error};
 use serde::{Deserialize, Serialize};
@@ -65,6 +66,9 @@ pub struct Inspection {
     pub handlers: Vec<String>,
     /// Lines of `allow:` that it may need, with names to fill in.
     pub allow: Vec<String>,
+    /// What each import becomes that is no part of WASI's releases.
+    #[serde(default)]
+    pub mapping: Vec<String>,
     /// Bytes of memory that it begins with, over all memories of the main level.
     pub memory: u64,
     /// Bytes of its file.
@@ -137,6 +141,7 @@ pub(crate) fn read(binary: &[u8]) -> Result<Inspection, Error> {
         building_blocks: Vec::new(),
         handlers: Vec::new(),
         allow: Vec::new(),
+        mapping: Vec::new(),
         memory: raw.memory,
         size: binary.len() as u64,
         digest: blake3::hash(binary).to_hex().to_string(),
@@ -284,6 +289,8 @@ fn component_kind(inspection: &Inspection) -> Result<GuestKind, String> {
         Ok(GuestKind::Http)
     } else if exports("wasi:cli/run@0.2") {
         Ok(GuestKind::Command)
+    } else if crate::kind::messages::is_handler(inspection) {
+        Ok(GuestKind::Messages)
     } else if exports("wasi:http/handler@0.3") {
         Err("is built for a release candidate of WASI 0.3; build it for 0.3.0 or later".into())
     } else if exports("wasi:cli/run@0.3") {
@@ -293,7 +300,8 @@ fn component_kind(inspection: &Inspection) -> Result<GuestKind, String> {
             .into())
     } else {
         Err("is a component that exports none of `wasi:http/incoming-handler@0.2` and `wasi:http/handler@0.3` (http guests), \
-             `wasi:cli/run@0.2` (a command) and the handlers of `pillion:dapr@0.1.0` (a dapr guest)"
+             `wasi:cli/run@0.2` (a command), the handlers of `pillion:dapr@0.1.0` (a dapr guest), and those of \
+             `wasi:messaging@0.2.0-draft` and `wasmcloud:messaging@0.2` (messages)"
             .into())
     }
 }
@@ -322,11 +330,8 @@ fn needs(inspection: &mut Inspection) {
         ("wasi:http/outgoing-handler", "outgoing HTTP", "hosts: [<host>]"),
         ("wasi:http/client", "invocation", "invoke: [<app-id>]"),
         ("wasi:http/client", "outgoing HTTP", "hosts: [<host>]"),
-        ("wasi:keyvalue/", "state", "state: [<store>]"),
-        ("wasi:messaging/", "pub/sub", "publish: [<pubsub>/<topic>]"),
-        ("wasi:blobstore/", "bindings", "bindings: [<binding>]"),
-        ("wasi:config/", "configuration", "configuration: [<component>]"),
         ("wasmedge_tensorflow", "inference", "models: [<model>]"),
+        ("wasi_ephemeral_nn", "inference", "models: [<model>]"),
         ("wasmedge_image", "picture decoding", ""),
     ];
     // With their version, so that no name is the beginning of another one.
@@ -338,8 +343,17 @@ fn needs(inspection: &mut Inspection) {
             allow.extend((!line.is_empty()).then(|| line.to_owned()));
         }
     }
+    for (block, line) in inspection.imports.iter().filter_map(|import| interfaces::needs(&import.module)) {
+        if !blocks.iter().any(|known| known == block) {
+            blocks.push(block.to_owned());
+            allow.push(line.to_owned());
+        }
+    }
     let mut seen = std::collections::BTreeSet::new();
     blocks.retain(|block| seen.insert(block.clone()));
     (inspection.building_blocks, inspection.allow) = (blocks, allow);
+    if inspection.format == Format::Component {
+        inspection.mapping = interfaces::mapping(&inspection.imports, inspection.is_service());
+    }
     inspection.handlers = crate::kind::dapr::handlers(inspection);
 }

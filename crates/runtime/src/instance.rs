@@ -135,10 +135,15 @@ impl Host {
 
     /// What the guest asks for next is for the call that began with this task, or for none that is known.
     pub(crate) fn ask_for(&mut self, root: Option<GuestTaskId>) {
-        if let Some(room) = &self.room {
-            let call = root.and_then(|task| room.call_of(task));
-            self.hooks = Hooks(call.unwrap_or_else(|| Arc::clone(&self.call)));
+        if self.is_shared() {
+            self.hooks = Hooks(self.call_of(root));
         }
+    }
+
+    /// The call that began with this task; the instance's own where that is not known.
+    pub(crate) fn call_of(&self, root: Option<GuestTaskId>) -> Arc<Call> {
+        let of_task = self.room.as_ref().zip(root).and_then(|(room, task)| room.call_of(task));
+        of_task.unwrap_or_else(|| Arc::clone(&self.call))
     }
 
     /// Ends the guest's log; the last line that said something on stderr.

@@ -1,5 +1,6 @@
 //! What guests can import: the linkers, and who provides what is missing.
 
+use crate::host::interfaces;
 use crate::instance::Host;
 use crate::{Inspection, host, inspect::Import};
 use std::collections::BTreeMap;
@@ -24,6 +25,7 @@ pub(crate) fn component(engine: &Engine, stock_http: bool) -> wasmtime::Result<c
     if !stock_http {
         host::http::add_to_linker(&mut linker)?;
     }
+    interfaces::add_to_linker(&mut linker, false)?;
     host::dapr::add_to_linker(&mut linker)?;
     Ok(linker)
 }
@@ -34,6 +36,7 @@ pub(crate) fn service(engine: &Engine) -> wasmtime::Result<component::Linker<Hos
     wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
     wasmtime_wasi::p3::add_to_linker(&mut linker)?;
     host::client::add_to_linker(&mut linker)?;
+    interfaces::add_to_linker(&mut linker, true)?;
     host::dapr::add_to_linker(&mut linker)?;
     Ok(linker)
 }
@@ -66,7 +69,8 @@ pub(crate) fn missing_interfaces(inspection: &Inspection) -> Vec<Import> {
         let of_0_2 = version.starts_with("0.2.") && !(service && package == "wasi:http");
         let of_0_3 = service && version.starts_with("0.3.") && !version.contains('-') && package != "wasi:io";
         let of_dapr = host::dapr::provides(interface) && version == host::dapr::VERSION;
-        of_dapr || (of_0_2 || of_0_3) && known.contains(&package)
+        let of_wasi = (of_0_2 || of_0_3) && known.contains(&package);
+        of_dapr || of_wasi || interfaces::find(&import.module, service).is_some()
     };
     inspection.imports.iter().filter(|import| !provided(import)).cloned().collect()
 }
@@ -89,15 +93,19 @@ fn advice(module: &str) -> String {
     let known = [
         ("wasi_unstable", "is the WASI of 2019: build with a current toolchain for wasm32-wasip1"),
         ("wasi_snapshot_preview1", "has no such function: build with a released WASI toolchain"),
+        ("wasi_ephemeral_nn", "has no such function here: tokens of language models and training are not supported"),
+        ("wasi:blobstore", "is not supported: call the binding through the sidecar's API, `/v1.0/bindings/<name>`"),
+        ("wasi:otel", "is not supported: remove it, the host traces, counts and logs every call by itself"),
+        ("wasi:tls", "is not supported: ask an `https://` address by wasi:http, or a Dapr component"),
         (
-            "wasi_ephemeral_nn",
-            "is inference by wasi-nn, which is not supported yet: use the `wasmedge_tensorflowlite` interface",
+            "wasi:sockets",
+            "is denied, and this version is not known: reach hosts by wasi:http, named under `allow.hosts`",
         ),
-        ("wasi:nn", "is inference by wasi-nn, which is not supported yet"),
-        ("wasi:keyvalue", "is not supported yet: reach state by HTTP through the sidecar"),
-        ("wasi:messaging", "is not supported yet: publish by HTTP through the sidecar"),
         ("wasi:http", "is not of the version of the handler itself: build all of it for one, 0.2 or 0.3"),
-        ("wasi:", "is not supported in this version: build for WASI 0.2 without it"),
+        (
+            "wasi:",
+            "is of a version that is not known here: build for WASI 0.2, or for the drafts that `docs/guide/interfaces.md` lists",
+        ),
         ("wasi", "is not supported: threads and sockets of preview 1 are extensions of one engine"),
         ("wasmedge_", "has no such function in either generation of the interface"),
         (
@@ -109,8 +117,18 @@ fn advice(module: &str) -> String {
         ("go", "is provided by Go's wasm_exec.js: build with GOOS=wasip1"),
         ("gojs", "is provided by Go's wasm_exec.js: build with GOOS=wasip1"),
         ("env", "is a symbol that the linker left open: link the library that defines it, or build for wasm32-wasip1"),
-        ("spin", "is provided by Spin: build for wasi:http instead"),
-        ("fermyon:spin", "is provided by Spin: build for wasi:http instead"),
+        ("fermyon:spin/sqlite", "is provided by Spin: keep the rows as state, by `fermyon:spin/key-value`"),
+        ("fermyon:spin/llm", "is provided by Spin: ask a language model through the sidecar's conversation API"),
+        ("fermyon:spin/redis", "is provided by Spin: use `fermyon:spin/key-value` over a component `state.redis`"),
+        (
+            "fermyon:spin",
+            "is provided by Spin: of its interfaces, key-value and variables are here; ask other services by wasi:http",
+        ),
+        ("spin:", "is provided by Spin, for guests of WASI 0.3: of its interfaces, key-value and variables are here"),
+        ("wasmcloud:secrets", "is provided by wasmCloud: build for 0.1.0-draft, or for 2.1 with a handler of WASI 0.3"),
+        ("wasmcloud:messaging", "is provided by wasmCloud: build for `wasmcloud:messaging@0.2.0`"),
+        ("wasmcloud:keyvalue", "is provided by wasmCloud: build for `wasi:keyvalue@0.2.0-draft`"),
+        ("wasmcloud:", "is provided by wasmCloud, and has no building block behind it here: remove it"),
     ];
     let found = known.iter().find(|(prefix, _)| module.starts_with(prefix));
     let what = found.map_or(

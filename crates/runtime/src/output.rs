@@ -5,6 +5,7 @@ use crate::limits::key;
 use bytes::{Bytes, BytesMut};
 use pillion_api::{Code, Error};
 use std::pin::Pin;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use tokio::io::AsyncWrite;
@@ -225,6 +226,32 @@ impl Sink for Lines {
 impl Drop for Lines {
     fn drop(&mut self) {
         self.finish();
+    }
+}
+
+/// A record that a guest logs by an interface, with its own level. Bounded like its lines; one over `limits.log` is dropped.
+pub(crate) fn record(call: &Call, level: tracing::Level, context: &str, message: &str) {
+    let limits = call.hosted.limits();
+    let cut = |text: &str| printable(&text.as_bytes()[..text.len().min(limits.log_line)]);
+    let (context, text) = (cut(context), cut(message));
+    let cost = (context.len() + text.len()) as u64 + 1;
+    let before = call.logged.fetch_add(cost, Ordering::Relaxed);
+    if before.saturating_add(cost) > limits.log || !call.hosted.log_rate().allows(cost) {
+        return;
+    }
+    let (app, guest, request_id) = call.names();
+    let context = (!context.is_empty()).then_some(context);
+    macro_rules! say {
+        ($level:ident) => {
+            tracing::$level!(target: "guest", app, guest, request_id, context, "{text}")
+        };
+    }
+    match level {
+        tracing::Level::ERROR => say!(error),
+        tracing::Level::WARN => say!(warn),
+        tracing::Level::INFO => say!(info),
+        tracing::Level::DEBUG => say!(debug),
+        tracing::Level::TRACE => say!(trace),
     }
 }
 

@@ -1,10 +1,12 @@
 //! Linked code: what a guest's calls are made of, and every reason why code can't be linked.
 
 use crate::cache::Native;
+use crate::host::interfaces;
 use crate::inspect::invalid;
 use crate::instance::Host;
 use crate::kind::bindgen::BindgenPre;
 use crate::kind::dapr::DaprPre;
+use crate::kind::messages::MessagesPre;
 use crate::runtime::Shared;
 use crate::{GuestKind, Inspection, link};
 use pillion_api::{Error, diagnostic::nearest};
@@ -25,6 +27,8 @@ pub(crate) enum Program {
     /// A handler of WASI 0.3.
     Service(ServicePre<Host>),
     Bindgen(BindgenPre),
+    /// A handler of messages.
+    Messages(MessagesPre),
     Dapr(DaprPre),
 }
 
@@ -50,6 +54,7 @@ impl Program {
             Self::Core(_) | Self::Command(_) => GuestKind::Command,
             Self::Http(_) | Self::Service(_) => GuestKind::Http,
             Self::Bindgen(_) => GuestKind::Bindgen,
+            Self::Messages(_) => GuestKind::Messages,
             Self::Dapr(_) => GuestKind::Dapr,
         }
     }
@@ -142,13 +147,16 @@ fn link_component(
     }
     let linked = |error: wasmtime::Error| invalid(format!("can't be linked: {error:#}"));
     if inspection.is_service() {
-        let pre = shared.services()?.linker.instantiate_pre(component).map_err(linked)?;
+        let linker = interfaces::by_shape(&shared.services()?.linker, component, inspection)?;
+        let pre = linker.instantiate_pre(component).map_err(linked)?;
         return ServicePre::new(pre).map(Program::Service).map_err(linked);
     }
-    let pre = shared.component.instantiate_pre(component).map_err(linked)?;
+    let linker = interfaces::by_shape(&shared.component, component, inspection)?;
+    let pre = linker.instantiate_pre(component).map_err(linked)?;
     match inspection.kind {
         Some(GuestKind::Http) => ProxyPre::new(pre).map(Program::Http).map_err(linked),
         Some(GuestKind::Command) => CommandPre::new(pre).map(Program::Command).map_err(linked),
+        Some(GuestKind::Messages) => MessagesPre::new(pre, component, inspection).map(Program::Messages),
         Some(GuestKind::Dapr) => DaprPre::new(pre, inspection).map(Program::Dapr),
         _ => Err(invalid(inspection.problem.as_deref().unwrap_or("is of no known kind"))),
     }

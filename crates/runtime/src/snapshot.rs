@@ -118,7 +118,7 @@ impl Instrumented<'_> {
         let call = Call::new(&hosted, &HeaderMap::new());
         let stderr = Stream::new(Lines::new(&call, "stderr"));
         let wasi = match guest.kind() {
-            GuestKind::Http => Wasi::handler(&call),
+            GuestKind::Http | GuestKind::Messages => Wasi::handler(&call),
             _ => instance::wasi(&call, &stderr).map(|mut wasi| Wasi::Program(Box::new(wasi.build_p1()))),
         };
         let mut store = instance::store_of(&call, wasi.map_err(|error| cannot(&error))?);

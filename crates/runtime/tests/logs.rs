@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{app, guest, post, runtime};
+use common::{app, built, guest, post, runtime};
 use pillion_runtime::Limits;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -33,6 +33,7 @@ impl<S: tracing::Subscriber> Layer<S> for Captured {
         if event.metadata().target() == "guest" {
             let mut fields = Fields::default();
             event.record(&mut fields);
+            fields.0.insert("level".into(), event.metadata().level().to_string());
             self.0.lock().expect("no panic").push(fields.0);
         }
     }
@@ -83,4 +84,20 @@ async fn lines_are_whole_escaped_bounded_and_say_whose_they_are() {
 
     let lines = run(&writes(r"0123456789\0a", 11, 100), Limits { log_rate: 110, ..Limits::default() }).await;
     assert!(lines.len() <= 21 && message(lines.last().expect("some")).starts_with("dropped "), "{}", lines.len());
+
+    // By wasi:logging: one record a call, with its level.
+    let logged = async |script: &'static str, limits: Limits| {
+        let guest = runtime.load("cases", built("wasi-cases"), None).expect("a guest");
+        post(&app(&runtime, guest, limits), script).await.expect("an answer");
+        captured.lines()
+    };
+    let lines = logged("log critical shop it\u{1b}broke\nlog trace  fine", Limits::default()).await;
+    let said: Vec<_> =
+        lines.iter().map(|line| (&*line["level"], line.get("context").map(|c| &**c), message(line))).collect();
+    assert_eq!(said, [("ERROR", Some("shop"), "it\\u{1b}broke".into()), ("TRACE", None, "fine".into())]);
+    assert_eq!((&*lines[0]["app"], &*lines[0]["guest"]), ("app", "guest"));
+
+    let limits = Limits { log: 200, log_line: 50, ..Limits::default() };
+    let lines = logged("log info c #100\nlog info c #100\nlog info c #100\nlog info c #100", limits).await;
+    assert_eq!(lines.iter().map(|line| message(line).len()).collect::<Vec<_>>(), [50, 50, 50]);
 }

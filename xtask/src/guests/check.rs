@@ -37,9 +37,12 @@ fn unlisted_folders() -> Result<Vec<String>> {
 
 fn untested_guests() -> Result<Vec<String>> {
     let tests = test_sources()?;
-    // As an argument or a row of a table, or by path; the bare word would be found in unrelated text.
-    let forms = |name: &str| [format!("(\"{name}\""), format!("/{name}.wasm"), format!("\"{name}.wasm")];
-    let is_tested = |name: &str| forms(name).iter().any(|form| tests.contains(form));
+    // As an argument or a row of a table, by path, or in a manifest; the bare word would be found in unrelated text.
+    let forms = |name: &str| {
+        let argument = [format!("(\"{name}\""), format!(", \"{name}\"")];
+        argument.into_iter().chain(["/", "\"", "source: "].map(|before| format!("{before}{name}.wasm")))
+    };
+    let is_tested = |name: &str| forms(name).into_iter().any(|form| tests.contains(&form));
     let names = GUESTS.iter().map(|guest| guest.name).chain(languages::names());
     Ok(names
         .filter(|name| !is_tested(name))

@@ -111,9 +111,12 @@ pub(crate) const GUESTS: &[Guest] = &[
     test("http-hello", "guests/http-hello", PROXY),
     test("http-prepared", "guests/http-prepared", PROXY),
     test("http-service", "guests/http-service", PROXY),
+    test("message-wasi", "guests/message-wasi", REACTOR),
+    test("message-wasmcloud", "guests/message-wasmcloud", REACTOR),
     test("http-subscriber", "guests/http-subscriber", REACTOR),
     test("tf-first", "guests/tf-first", Kind::Bindgen),
     test("tf-second", "guests/tf-second", Kind::Bindgen),
+    test("wasi-cases", "guests/wasi-cases", REACTOR),
 ];
 
 /// All names, for a message.

@@ -33,6 +33,7 @@ fn text(inspection: &Inspection) -> String {
     fact(&mut out, "calls", &inspection.calls);
     fact(&mut out, "handles", &inspection.handlers);
     fact(&mut out, "imports", &imports(inspection));
+    fact(&mut out, "becomes", &inspection.mapping);
     let exports: Vec<String> = inspection.exports.iter().map(|export| export.name.clone()).collect();
     fact(&mut out, "exports", &[exports.join(", ")]);
     fact(&mut out, "uses", &inspection.building_blocks);

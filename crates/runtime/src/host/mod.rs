@@ -1,14 +1,16 @@
-//! Host modules of old guests (inference and pictures, as WasmEdge provides them, both generations side by side), and the
-//! quick way of wasi:http; `pillion:dapr` for every component.
+//! Host modules of old guests (inference and pictures, as WasmEdge provides them, both generations side by side), the
+//! quick way of wasi:http, `pillion:dapr` for every component, and what components import that were built for other hosts.
 
 pub(crate) mod client;
 mod compute;
 pub(crate) mod dapr;
 pub(crate) mod http;
 mod image;
+pub(crate) mod interfaces;
 mod memory;
 mod sessions;
 mod tensorflow;
+mod wasi_nn;
 
 pub(crate) use sessions::Sessions;
 
@@ -18,5 +20,6 @@ use wasmtime::Linker;
 /// Defines every host module.
 pub(crate) fn add_to_linker(linker: &mut Linker<Host>) -> wasmtime::Result<()> {
     tensorflow::add_to_linker(linker)?;
-    image::add_to_linker(linker)
+    image::add_to_linker(linker)?;
+    wasi_nn::add_to_linker(linker)
 }

@@ -2,6 +2,7 @@
 
 use super::compute::{infer, off_thread};
 use super::memory;
+use crate::call::Call;
 use crate::instance::Host;
 use crate::limits::key;
 use pillion_api::{Code, Error};
@@ -9,15 +10,16 @@ use pillion_nn::Model;
 use std::sync::Arc;
 use wasmtime::Caller;
 
-/// Names longer than this are of no tensor.
-const MAX_NAME: u64 = 1024;
+/// Names longer than this are of no tensor, and of no model.
+pub(super) const MAX_NAME: u64 = 1024;
 /// Dimensions of a tensor.
-const MAX_DIMENSIONS: i32 = 16;
+pub(super) const MAX_DIMENSIONS: i32 = 16;
 
 /// What one call opened. Handles are indexes from 1, so that a forged one finds nothing.
 #[derive(Default)]
 pub(crate) struct Sessions {
     sessions: Vec<Option<Session>>,
+    graphs: Vec<Option<Arc<Model>>>,
     tensors: Vec<Arc<[u8]>>,
     /// Why a host function answered with an errno; explains the trap that follows.
     pub(crate) failure: Option<Error>,
@@ -47,7 +49,7 @@ pub(super) fn failed(caller: &Caller<'_, Host>, what: impl std::fmt::Display) ->
     Error::new(Code::GuestTrap, format!("guest `{}` {what}", caller.data().call.hosted.name))
 }
 
-fn of_nn(caller: &Caller<'_, Host>, error: &pillion_nn::Error) -> Error {
+pub(super) fn of_nn(caller: &Caller<'_, Host>, error: &pillion_nn::Error) -> Error {
     match error {
         pillion_nn::Error::Stopped => caller.data().call.timed_out(),
         error => failed(caller, format!("can't infer: {error}")),
@@ -59,21 +61,81 @@ pub(super) async fn create(caller: &mut Caller<'_, Host>, pointer: i32, length: 
     let limits = caller.data().call.hosted.limits().clone();
     let bytes = memory::read(caller, pointer, length, limits.host_buffers)?;
     let model = model(caller, bytes).await?;
+    open(caller, model)
+}
+
+/// A session of a model, bounded by `limits.resources`.
+pub(super) fn open(caller: &mut Caller<'_, Host>, model: Arc<Model>) -> Outcome<u32> {
+    let most = caller.data().call.hosted.limits().resources;
     let sessions = &mut caller.data_mut().sessions;
-    if sessions.sessions.len() >= limits.resources {
-        let error = failed(caller, format!("opened more than {} sessions", limits.resources));
-        return Err(error.limit(key::RESOURCES, limits.resources as u64));
+    if sessions.sessions.len() >= most {
+        return Err(too_many(caller, most, "sessions"));
     }
     sessions.sessions.push(Some(Session { model, inputs: Vec::new(), outputs: None }));
     u32::try_from(sessions.sessions.len()).map_err(|_| Error::new(Code::GuestLimit, "too many sessions"))
+}
+
+fn too_many(caller: &Caller<'_, Host>, most: usize, what: &str) -> Error {
+    let name = &caller.data().call.hosted.name;
+    Error::new(Code::GuestLimit, format!("guest `{name}` opened more than {most} {what}"))
+        .limit(key::RESOURCES, most as u64)
+}
+
+/// The registry's copy of a model file.
+pub(super) async fn packed(call: &Arc<Call>, bytes: Vec<u8>) -> Outcome<Result<Arc<Model>, pillion_nn::Error>> {
+    let shared = Arc::clone(&call.hosted.shared);
+    off_thread(call, move |_| shared.models.load(&bytes)).await
+}
+
+/// A graph of wasi-nn: a model that sessions can be opened of.
+pub(super) fn keep_graph(caller: &mut Caller<'_, Host>, model: Arc<Model>) -> Outcome<u32> {
+    let most = caller.data().call.hosted.limits().resources;
+    let graphs = &mut caller.data_mut().sessions.graphs;
+    if graphs.len() >= most {
+        return Err(too_many(caller, most, "graphs"));
+    }
+    graphs.push(Some(model));
+    u32::try_from(graphs.len()).map_err(|_| Error::new(Code::GuestLimit, "too many graphs"))
+}
+
+pub(super) fn graph(caller: &Caller<'_, Host>, graph: u32) -> Option<Arc<Model>> {
+    index(graph).and_then(|index| caller.data().sessions.graphs.get(index)).cloned().flatten()
+}
+
+/// Forgets a graph; whether there was one.
+pub(super) fn drop_graph(caller: &mut Caller<'_, Host>, graph: u32) -> bool {
+    let graphs = &mut caller.data_mut().sessions.graphs;
+    index(graph).and_then(|index| graphs.get_mut(index)).and_then(Option::take).is_some()
+}
+
+/// The model of a session; none where the guest has no such session.
+pub(super) fn model_of(caller: &mut Caller<'_, Host>, session: u32) -> Option<Arc<Model>> {
+    session_of(caller, session).ok().map(|session| Arc::clone(&session.model))
+}
+
+/// Sets an input by its index, of a session that there is.
+pub(super) fn set(caller: &mut Caller<'_, Host>, session: u32, index: usize, data: Vec<u8>) -> Outcome<()> {
+    let session = session_of(caller, session)?;
+    session.inputs.retain(|(other, _)| *other != index);
+    session.inputs.push((index, data));
+    Ok(())
+}
+
+/// What the last run left in an output.
+pub(super) fn result(caller: &mut Caller<'_, Host>, session: u32, index: usize) -> Option<Arc<[u8]>> {
+    session_of(caller, session).ok()?.outputs.as_ref()?.get(index).cloned()
+}
+
+/// Bytes of inputs that the host may still take over.
+pub(super) fn left(caller: &Caller<'_, Host>) -> u64 {
+    caller.data().call.hosted.limits().host_buffers.saturating_sub(caller.data().sessions.held())
 }
 
 /// The registry's copy of the bytes that were handed over, or the model that they name.
 async fn model(caller: &mut Caller<'_, Host>, bytes: Vec<u8>) -> Outcome<Arc<Model>> {
     let call = Arc::clone(&caller.data().call);
     if bytes.get(4..8) == Some(b"TFL3") {
-        let shared = Arc::clone(&call.hosted.shared);
-        let loaded = off_thread(&call, move |_| shared.models.load(&bytes)).await?;
+        let loaded = packed(&call, bytes).await?;
         return loaded.map_err(|error| failed(caller, format!("handed over a model that can't be used: {error}")));
     }
     let models = &call.hosted.spec.models;
@@ -129,10 +191,10 @@ fn tensor_name(caller: &mut Caller<'_, Host>, pointer: i32, length: i32) -> Outc
 
 pub(super) fn append(caller: &mut Caller<'_, Host>, session: u32, name: (i32, i32), data: (i32, i32)) -> Outcome<()> {
     let name = tensor_name(caller, name.0, name.1)?;
-    let limit = caller.data().call.hosted.limits().host_buffers;
-    let left = limit.saturating_sub(caller.data().sessions.held());
+    let left = left(caller);
     let data = memory::read(caller, data.0, data.1, left)?;
-    let session = session_of(caller, session)?;
+    let handle = session;
+    let session = session_of(caller, handle)?;
     let inputs = session.model.inputs();
     let by_name = find(&name, |name| session.model.input_index(name));
     // Models are converted and renamed; a model of one input leaves no doubt which is meant.
@@ -145,9 +207,7 @@ pub(super) fn append(caller: &mut Caller<'_, Host>, session: u32, name: (i32, i3
         );
         return Err(failed(caller, what));
     };
-    session.inputs.retain(|(other, _)| *other != index);
-    session.inputs.push((index, data));
-    Ok(())
+    set(caller, handle, index, data)
 }
 
 fn find(name: &str, index_of: impl Fn(&str) -> Option<usize>) -> Option<usize> {

@@ -4,6 +4,7 @@ pub(crate) mod bindgen;
 pub(crate) mod command;
 pub(crate) mod dapr;
 pub(crate) mod http;
+pub(crate) mod messages;
 mod sniff;
 
 use crate::admission::Permit;
@@ -29,7 +30,7 @@ pub(crate) async fn call(
         (GuestKind::Http, Incoming::Streaming(body)) => {
             http::call(call, Request::from_parts(parts, body), permits).await
         }
-        (GuestKind::Command | GuestKind::Bindgen | GuestKind::Dapr, Incoming::Whole(body)) => {
+        (GuestKind::Command | GuestKind::Bindgen | GuestKind::Dapr | GuestKind::Messages, Incoming::Whole(body)) => {
             Box::pin(program(&call, Request::from_parts(parts, body))).await
         }
         _ => Err(Error::new(Code::Internal, "the body of this request is not as this kind of guest takes it")),
@@ -42,6 +43,7 @@ async fn program(call: &Arc<Call>, request: Request<Bytes>) -> Result<Response<B
         Program::Core(pre) => command::call(call, command::Entry::Core(pre), request).await,
         Program::Command(pre) => command::call(call, command::Entry::Component(pre), request).await,
         Program::Bindgen(pre) => bindgen::call(call, pre, request.into_body()).await,
+        Program::Messages(pre) => messages::call(call, pre, request).await,
         Program::Dapr(pre) => dapr::invoke(call, pre, request).await,
         Program::Http(_) | Program::Service(_) => {
             Err(Error::new(Code::Internal, "a handler of requests takes their bodies as they come"))

@@ -1,6 +1,8 @@
 //! A runtime, apps of odd guests, and a sidecar that answers what it is told to.
 #![allow(dead_code, unreachable_pub)]
 
+pub mod double;
+
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};

@@ -1,0 +1,91 @@
+//! The table of interfaces: who may import what by which names, and what it becomes here.
+
+use super::{config, keyvalue, logging, messaging, nn, secrets, variables};
+use crate::instance::Host;
+use wasmtime::component::LinkerInstance;
+
+/// An interface in one shape.
+pub(crate) struct Interface {
+    /// Package and interface, as a guest imports them, without the version.
+    pub(crate) path: &'static str,
+    /// The versions that have this shape; an empty one is an import without a version.
+    pub(crate) versions: &'static [&'static str],
+    /// What it becomes, as `inspect` says it.
+    pub(crate) becomes: &'static str,
+    /// The building block, and the line of `allow:` that grants it.
+    pub(crate) needs: (&'static str, &'static str),
+    /// Whether its functions are async, which only guests of WASI 0.3 can call.
+    pub(crate) is_async: bool,
+    pub(crate) define: fn(&mut LinkerInstance<'_, Host>) -> wasmtime::Result<()>,
+}
+
+const STATE: (&str, &str) = ("state", "state: [<store>]");
+const CONFIGURATION: (&str, &str) = ("configuration", "configuration: [<component>]");
+const SECRETS: (&str, &str) = ("secrets", "secrets: [<store>]");
+const PUBLISH: (&str, &str) = ("pub/sub", "publish: [<pubsub>/<topic>]");
+const INFERENCE: (&str, &str) = ("inference", "models: [<model>]");
+const NOTHING: (&str, &str) = ("", "");
+
+const OPENED: &str = "state components, by the name that the guest opens";
+const OF_BUCKET: &str = "state components, those that the guest has opened";
+const SETTINGS: &str = "configuration components, then the app's environment";
+const VARIABLES: &str = "configuration components, then secret stores, then the app's environment";
+const CONNECTED: &str = "pub/sub components, by the name that the guest connects to";
+const PUBLISHED: &str = "pub/sub: what is sent is published";
+const REFUSED: &str = "nothing: pub/sub has no replies, and every request is refused";
+const OF_SUBJECT: &str = "pub/sub: a subject is a topic of the only component, or `component/topic`";
+const NN: &str = "0.2.0-rc-2024-10-28";
+const HANDLES: &str = "secret stores of the app";
+
+const fn sync(
+    path: &'static str,
+    versions: &'static [&'static str],
+    becomes: &'static str,
+    needs: (&'static str, &'static str),
+    define: fn(&mut LinkerInstance<'_, Host>) -> wasmtime::Result<()>,
+) -> Interface {
+    Interface { path, versions, becomes, needs, is_async: false, define }
+}
+
+/// Of each interface the newest shape first: an unknown version is tried in this order.
+pub(crate) const INTERFACES: &[Interface] = &[
+    sync("wasi:keyvalue/store", &["0.2.0-draft2"], OPENED, STATE, keyvalue::store2),
+    sync("wasi:keyvalue/store", &["0.2.0-draft"], OPENED, STATE, keyvalue::store),
+    sync("wasi:keyvalue/atomics", &["0.2.0-draft2"], OF_BUCKET, STATE, keyvalue::atomics2),
+    sync("wasi:keyvalue/atomics", &["0.2.0-draft"], OF_BUCKET, STATE, keyvalue::atomics),
+    sync("wasi:keyvalue/batch", &["0.2.0-draft2"], OF_BUCKET, STATE, keyvalue::batch2),
+    sync("wasi:keyvalue/batch", &["0.2.0-draft"], OF_BUCKET, STATE, keyvalue::batch),
+    sync("fermyon:spin/key-value", &["2.0.0"], OPENED, STATE, keyvalue::spin),
+    Interface { is_async: true, ..sync("spin:key-value/key-value", &["3.0.0"], OPENED, STATE, keyvalue::spin_async) },
+    sync(
+        "wasi:config/store",
+        &["0.2.0-rc.1", "0.2.0-draft", "0.2.0-draft-2024-09-27"],
+        SETTINGS,
+        CONFIGURATION,
+        config::define,
+    ),
+    // The name of the same interface before it was called `store`.
+    sync("wasi:config/runtime", &["0.2.0-draft"], SETTINGS, CONFIGURATION, config::define),
+    sync("fermyon:spin/variables", &["2.0.0"], VARIABLES, CONFIGURATION, variables::define),
+    Interface {
+        is_async: true,
+        ..sync("spin:variables/variables", &["3.0.0"], VARIABLES, CONFIGURATION, variables::define_async)
+    },
+    Interface { is_async: true, ..sync("wasmcloud:secrets/store", &["2.1.0"], HANDLES, SECRETS, secrets::store_async) },
+    sync("wasmcloud:secrets/store", &["0.1.0-draft"], HANDLES, SECRETS, secrets::store),
+    Interface {
+        is_async: true,
+        ..sync("wasmcloud:secrets/reveal", &["2.1.0"], HANDLES, SECRETS, secrets::reveal_async)
+    },
+    sync("wasmcloud:secrets/reveal", &["0.1.0-draft"], HANDLES, SECRETS, secrets::reveal),
+    sync("wasi:messaging/types", &["0.2.0-draft"], CONNECTED, PUBLISH, messaging::types),
+    sync("wasi:messaging/producer", &["0.2.0-draft"], PUBLISHED, PUBLISH, messaging::producer),
+    sync("wasi:messaging/request-reply", &["0.2.0-draft"], REFUSED, PUBLISH, messaging::request_reply),
+    sync("wasmcloud:messaging/types", &["0.2.0"], "records alone", NOTHING, messaging::broker_types),
+    sync("wasmcloud:messaging/consumer", &["0.2.0"], OF_SUBJECT, PUBLISH, messaging::consumer),
+    sync("wasi:nn/tensor", &[NN], "tensors of a call", INFERENCE, nn::tensor),
+    sync("wasi:nn/graph", &[NN], "models of the app, by name or by their bytes", INFERENCE, nn::graph),
+    sync("wasi:nn/inference", &[NN], "inference in this process", INFERENCE, nn::inference),
+    sync("wasi:nn/errors", &[NN], "failures of inference", INFERENCE, nn::errors),
+    sync("wasi:logging/logging", &["0.1.0-draft", ""], "the guest's log, with its levels", NOTHING, logging::define),
+];
