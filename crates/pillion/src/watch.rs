@@ -76,12 +76,18 @@ impl Watched {
     }
 
     fn wants(&self, path: &Path) -> bool {
-        if self.outputs.iter().any(|output| output == path) {
+        if self.outputs.iter().any(|output| is_same(output, path)) {
             return false;
         }
         let below = path.strip_prefix(&self.folder).unwrap_or(path);
         self.patterns.is_empty() || self.patterns.iter().any(|pattern| pattern.matches_path_with(below, OPTIONS))
     }
+}
+
+/// A path may be written in several ways: `x`, `./x`, `a/../x`.
+fn is_same(a: &Path, b: &Path) -> bool {
+    let really = |path: &Path| path.canonicalize().ok();
+    a.file_name() == b.file_name() && (a == b || really(a).is_some_and(|a| really(b) == Some(a)))
 }
 
 #[cfg(test)]

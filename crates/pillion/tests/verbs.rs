@@ -231,7 +231,7 @@ apps:
     let printed = run(&["k8s", "--image", "registry.example/cat:1", "-n", "shop", "--replicas", "3"], dir.path());
     assert!(printed.status.success(), "{}", printed.stderr);
     for wanted in [
-        "  namespace: shop",
+        "  namespace: \"shop\"",
         "  replicas: 3",
         "dapr.io/app-port: \"7001\"",
         "dapr.io/app-max-concurrency: \"5\"",

@@ -77,8 +77,8 @@ impl App {
         self.guests().find(|guest| *guest.name == *name)
     }
 
-    /// Gives a guest other code, or other limits. Calls from here on are the new guest's; those in flight end as they began,
-    /// and what follows configuration goes on as it is. Its counters begin anew.
+    /// Gives a guest other code, or other limits. Calls from here on are the new guest's; those in flight end as they began.
+    /// Its counters begin anew, and so does what its triggers follow of configuration.
     ///
     /// # Errors
     /// As [`Runtime::app`](crate::Runtime::app) for this guest; the old one stays.
@@ -91,7 +91,10 @@ impl App {
         let mut triggers = self.0.triggers.iter().filter(|trigger| trigger.guest == spec.name);
         triggers.try_for_each(|trigger| check_trigger(app, trigger, specs))?;
         let old = place.load_full();
-        place.store(Arc::new(old.replaced_by(spec)));
+        let new = Arc::new(old.replaced_by(spec));
+        place.store(Arc::clone(&new));
+        // What the old guest followed ends with it.
+        self.0.triggers.iter().filter(|trigger| trigger.guest == *new.name).for_each(|trigger| follow(&new, trigger));
         Ok(())
     }
 
@@ -121,9 +124,8 @@ impl App {
     /// once, within a Tokio runtime, when the sidecar answers. What can't be followed is in the log.
     pub fn follow_configuration(&self) {
         for trigger in &self.0.triggers {
-            let On::Configuration { store, keys } = &trigger.on else { continue };
             if let Some(guest) = self.guest_of(&trigger.guest) {
-                guest.follow_from_start(store.clone(), keys.clone());
+                follow(&guest, trigger);
             }
         }
     }
@@ -176,6 +178,13 @@ impl App {
             return Ok(None);
         }
         body::collect(response.into_body(), MAX_ANSWER).await.map(Some)
+    }
+}
+
+/// Follows the configuration of a trigger, if it is one.
+fn follow(guest: &Arc<Hosted>, trigger: &Trigger) {
+    if let On::Configuration { store, keys } = &trigger.on {
+        guest.follow_from_start(store.clone(), keys.clone());
     }
 }
 

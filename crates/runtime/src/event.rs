@@ -46,7 +46,16 @@ pub(crate) async fn bulk_topic(guest: &Arc<Hosted>, delivery: BulkDelivery) -> R
     let mut entries = Vec::with_capacity(delivery.entries.len());
     for entry in delivery.entries {
         ids.push(entry.entry_id.clone());
-        entries.push(Entry { entry_id: entry.entry_id, event: dapr::topic_event(entry.delivery)? });
+        match dapr::topic_event(entry.delivery) {
+            Ok(event) => entries.push(Entry { entry_id: entry.entry_id, event }),
+            // It alone comes again, as where messages are handed over one by one.
+            Err(error) => {
+                tracing::warn!(app = &*guest.app, guest = &*guest.name, "a message can't be read: {error}");
+            }
+        }
+    }
+    if entries.is_empty() {
+        return Ok(vec![TopicStatus::Retry; ids.len()]);
     }
     let said = call::event(guest, "bulk-topic", &headers, dapr::BulkTopic(entries)).await?;
     let said: BTreeMap<String, TopicStatus> = said.into_iter().collect();

@@ -50,7 +50,9 @@ impl Pool {
 
     /// Keeps an instance for the next call, if it may serve one.
     pub(crate) fn keep(&self, hosted: &Arc<Hosted>, mut kept: Kept) {
-        if kept.calls >= self.calls || !kept.store.data().quick.is_given_back() {
+        let host = kept.store.data();
+        let holds = !host.quick.is_given_back() || host.call.held.load(Ordering::Relaxed) > 0;
+        if kept.calls >= self.calls || holds {
             return;
         }
         kept.store.data_mut().rest();

@@ -73,6 +73,11 @@ impl<T> Task<T> {
         Self { handle, owned: true }
     }
 
+    /// Whether the task has ended.
+    pub(crate) fn is_finished(&self) -> bool {
+        self.handle.is_finished()
+    }
+
     /// Lets the task go on by itself.
     pub(crate) fn let_go(mut self) {
         self.owned = false;

@@ -20,17 +20,15 @@ const INTERVAL: Duration = Duration::from_millis(300);
 pub(crate) async fn run(global: &Global, dev: Dev) -> Result<ExitCode> {
     super::start_logs(global)?;
     let file = dev.run_file.unwrap_or(dev.file);
-    for step in steps(&super::unbuilt_manifest(&file)?, None) {
+    let unbuilt = super::unbuilt_manifest(&file)?;
+    // Looked at before the first build: what is saved meanwhile is built again.
+    let watches = watches(&unbuilt)?;
+    for step in steps(&unbuilt, None) {
         step.run().await?;
     }
     let manifest = super::manifest(&file)?;
     let runtime = super::runtime(global, Some(&dev.process))?;
-    let follower = Follower {
-        watches: watches(&manifest)?,
-        manifest: manifest.clone(),
-        global: global.clone(),
-        runtime: runtime.clone(),
-    };
+    let follower = Follower { watches, manifest: manifest.clone(), global: global.clone(), runtime: runtime.clone() };
     let changes = Box::new(move |apps| Box::pin(follower.follow(apps)) as _);
     super::serve_changing(global, &dev.process, runtime, manifest, true, Some(changes)).await
 }
@@ -70,9 +68,11 @@ impl Watch {
 
 fn watches(manifest: &Manifest) -> Result<Vec<Watch>> {
     let mut watches = vec![Watch::new(Watched::file(&manifest.path), Then::Tell(manifest.path.clone()))];
+    // What one command writes is no source of another.
+    let guests = manifest.apps.iter().filter_map(|app| app.wasm()).flat_map(|wasm| wasm.guests.values());
+    let outputs: Vec<PathBuf> = guests.map(|guest| guest.source.clone()).collect();
     for step in steps(manifest, None) {
-        let outputs = step.guests.iter().map(|(_, source)| source.clone()).collect();
-        let watched = Watched::new(&step.build.directory, &step.build.watch, outputs)?;
+        let watched = Watched::new(&step.build.directory, &step.build.watch, outputs.clone())?;
         watches.push(Watch::new(watched, Then::Build(step)));
     }
     for app in &manifest.apps {

@@ -55,6 +55,11 @@ pub(crate) fn run(_: &Global, flags: K8s) -> Result<ExitCode> {
     for file in resource_files(&manifest) {
         documents.extend(resources(&file)?);
     }
+    if let Some(namespace) = namespace {
+        print::problem(&format!(
+            "note: resources are printed as they stand: `kubectl apply -n {namespace} -f -` puts them beside the apps"
+        ));
+    }
     print::line(documents.join("---\n").trim_end());
     Ok(ExitCode::SUCCESS)
 }
@@ -74,6 +79,7 @@ fn quoted(text: &str) -> String {
 fn deployment(app: &App, manifest: &Manifest, image: &str, replicas: u32, namespace: Option<&str>) -> Result<String> {
     let id = &app.app_id;
     ensure!(is_label(id), "app `{id}`: Kubernetes takes small letters, digits and `-`, at most 63");
+    let id = quoted(id);
     let port = if app.app_port == 0 { APP_PORT } else { app.app_port };
     let file = manifest.path.file_name().map_or_else(|| "dapr.yaml".into(), |name| name.to_string_lossy());
     let mut annotations = String::new();
@@ -85,7 +91,7 @@ fn deployment(app: &App, manifest: &Manifest, image: &str, replicas: u32, namesp
         let _ = writeln!(env, "            - {{ name: {}, value: {} }}", quoted(name), quoted(value));
     }
     let env = if env.is_empty() { env } else { format!("          env:\n{env}") };
-    let namespace = namespace.map(|name| format!("\n  namespace: {name}")).unwrap_or_default();
+    let namespace = namespace.map(|name| format!("\n  namespace: {}", quoted(name))).unwrap_or_default();
     Ok(format!(
         "apiVersion: apps/v1
 kind: Deployment
@@ -132,11 +138,13 @@ spec:
 fn annotations_of(app: &App, port: u16) -> Result<Vec<(&'static str, String)>> {
     let mut all = vec![
         ("enabled", "true".to_owned()),
+        // It needs the token of the service account, which the pod doesn't have; the operator resolves secrets without it.
+        ("disable-builtin-k8s-secret-store", "true".to_owned()),
         ("app-id", app.app_id.clone()),
         ("app-port", port.to_string()),
         ("app-protocol", if app.app_protocol == AppProtocol::Grpc { "grpc" } else { "http" }.to_owned()),
     ];
-    if let Some(path) = &app.config_path
+    if let Some(path) = app.config_path.as_ref().filter(|path| !is_machines(path))
         && let Some(name) = name_of(path, "Configuration")?
     {
         all.push(("config", name));
@@ -170,8 +178,7 @@ fn refused(finding: Option<&pillion_api::Diagnostic>) -> anyhow::Error {
 
 /// Each file of resources once, in the order of the apps. `~/.dapr`, which is of this machine, is left out.
 fn resource_files(manifest: &Manifest) -> Vec<PathBuf> {
-    let home = super::places().home;
-    let is_own = |path: &&PathBuf| home.as_ref().is_none_or(|home| !path.starts_with(home.join(".dapr")));
+    let is_own = |path: &&PathBuf| !is_machines(path);
     let mut files = Vec::new();
     let mut seen = BTreeSet::new();
     for app in manifest.apps.iter().filter(|app| app.wasm().is_some()) {
@@ -184,6 +191,12 @@ fn resource_files(manifest: &Manifest) -> Vec<PathBuf> {
         }
     }
     files
+}
+
+/// Whether it lies in `~/.dapr`, which is of this machine.
+fn is_machines(path: &Path) -> bool {
+    let places = super::places();
+    [places.home, places.runtime].into_iter().flatten().any(|folder| path.starts_with(folder.join(".dapr")))
 }
 
 fn files_of(path: &Path) -> Vec<PathBuf> {

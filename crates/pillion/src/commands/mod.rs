@@ -155,6 +155,11 @@ pub(crate) async fn serve_changing(
     changes: Option<Changes>,
 ) -> Result<ExitCode> {
     let daprd = choose_sidecar(process.dapr, manifest.apps.len())?;
+    let mut manifest = manifest;
+    if daprd.is_some() {
+        // The file's port is the real daprd's.
+        manifest.apps.iter_mut().for_each(|app| app.dapr_http_port = 0);
+    }
     let plan = plan(global, &runtime, manifest).await?;
     let settings = Settings {
         address: process.listen_address,

@@ -170,12 +170,12 @@ impl Running {
         }
         let apps: Vec<Server> = self.apps.iter_mut().filter_map(|app| app.app.take()).collect();
         let mut cut_off = shut(apps, grace).await;
-        self.stop_deliveries(deadline).await;
+        self.stop_deliveries(Instant::now() + left(deadline)).await;
         let good = self.stop_natives(deadline).await;
         let (servers, sidecars): (Vec<_>, Vec<_>) = self.apps.into_iter().map(|app| (app.dapr, app.sidecar)).unzip();
         cut_off += shut(servers.into_iter().flatten().collect(), left(deadline)).await;
         for sidecar in sidecars {
-            sidecar.stop(deadline).await;
+            sidecar.stop(Instant::now() + left(deadline)).await;
         }
         if cut_off > 0 {
             tracing::warn!(connections = cut_off, "cut off: their requests did not end in time");

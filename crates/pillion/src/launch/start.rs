@@ -81,9 +81,9 @@ pub(crate) struct RunningApp {
 }
 
 impl RunningApp {
-    /// A Wasm app is asked at once; a native one may take as long as it likes to open its port.
+    /// A Wasm app is asked at once; any other may take as long as it likes to open its port.
     pub(crate) async fn wait_subscribed(&self) {
-        if self.watch.is_none() {
+        if self.app.is_some() {
             self.sidecar.wait_ready().await;
         }
     }
@@ -262,7 +262,13 @@ fn remote(planned: &PlannedApp) -> Result<Option<Arc<dyn AppChannel>>> {
         return Ok(None);
     }
     let address = format!("{LOOPBACK}:{}", app.app_port);
-    Ok(Some(Arc::new(RemoteApp::new(app.app_id.clone(), address, Protocol::Http)?)))
+    let remote = RemoteApp::new(app.app_id.clone(), address, Protocol::Http)?;
+    // The app checks what it was started with.
+    let token = app.env.get("APP_API_TOKEN").cloned().or_else(environment::app_api_token);
+    Ok(Some(Arc::new(match token.filter(|token| !token.is_empty()) {
+        Some(token) => remote.with_api_token(&token),
+        None => remote,
+    })))
 }
 
 pub(super) fn largest_request(planned: &PlannedApp) -> u64 {

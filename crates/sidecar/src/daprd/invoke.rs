@@ -8,7 +8,7 @@ use super::{
 use crate::{headers, hops};
 use ::http::{HeaderMap, Response, StatusCode, header};
 use base64::{Engine, prelude::BASE64_STANDARD};
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::percent_decode_str;
 use pillion_api::{Body, Code, Error, Invocation, Result, Target, body};
 
 /// How daprd begins the body of an invocation that failed before the app answered.
@@ -24,9 +24,11 @@ impl Daprd {
         headers::prepare_request(request.headers_mut());
         drop_addresses(request.headers_mut());
         hops::stamp(request.headers_mut(), hops + 1);
+        check_twice(request.uri().path())?;
         let below = request.uri().path_and_query().map_or("/", |path| path.as_str());
-        // Everything of the id is encoded, so that none can hold `/method/` and name another app's path.
-        let id_in_path = utf8_percent_encode(&id, NON_ALPHANUMERIC);
+        // Every byte of the id is encoded: none can hold `/method/` and name another app's path, and Go keeps a path as it
+        // came only where its encoding is not Go's own.
+        let id_in_path: String = id.bytes().map(|byte| format!("%{byte:02X}")).collect();
         let path = format!("/v1.0/invoke/{id_in_path}/method/{}", below.trim_start_matches('/'));
         self.send_to(&path, &mut request)?;
         let sent = self.http.send(request).await;
@@ -36,6 +38,20 @@ impl Daprd {
         })?;
         own_error(response).await
     }
+}
+
+/// daprd may decode a path once more before it hands it on: what it would read then must lead no further.
+fn check_twice(path: &str) -> Result<()> {
+    let decoded = |path: &str| percent_decode_str(path).decode_utf8_lossy().into_owned();
+    let once = decoded(path);
+    let twice = decoded(&once);
+    let slashes = |path: &str| path.matches(['/', '\\']).count();
+    let dots = |path: &str| path.split(['/', '\\']).filter(|part| matches!(*part, "." | "..")).count();
+    if dots(&twice) != dots(&once) || slashes(&twice) != slashes(&once) {
+        let message = format!("the path `{once}` is another one when it is decoded twice");
+        return Err(Error::new(Code::RequestRefused, message));
+    }
+    Ok(())
 }
 
 /// `dapr-app-id:` in base64 is so many letters, of which none is shared with what comes behind.
@@ -88,6 +104,20 @@ fn direct(status: StatusCode, error: DaprError) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_path_that_leads_elsewhere_when_it_is_decoded_twice_is_refused() {
+        for (path, good) in [
+            ("/public/%252e%252e/admin", false),
+            ("/public/%252E./admin", false),
+            ("/public%252fadmin", false),
+            ("/a%255cb", false),
+            ("/a%2Fb/100%25", true),
+            ("/public/%253F", true),
+        ] {
+            assert_eq!(check_twice(path).is_ok(), good, "{path}");
+        }
+    }
 
     #[test]
     fn a_callers_header_cannot_name_another_app() {

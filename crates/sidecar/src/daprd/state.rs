@@ -53,15 +53,14 @@ pub(super) fn bulk_get(store: &str, get: BulkGet) -> GetBulkStateRequest {
 
 /// In the order of the keys, whatever order the answer has; a store need not keep it.
 pub(super) fn bulk_items(keys: &[String], answer: Vec<BulkStateItem>) -> Vec<BulkItem> {
-    let mut items: HashMap<String, BulkStateItem> = answer.into_iter().map(|item| (item.key.clone(), item)).collect();
-    let bulk = |key: &String| {
-        let item = match items.get_mut(key) {
-            None => Ok(None),
-            Some(item) if !item.error.is_empty() => Err(item.error.clone()),
-            Some(item) => Ok(read(item.data.clone(), item.etag.clone(), &item.metadata)),
-        };
-        BulkItem { key: key.clone(), item }
+    let one = |item: BulkStateItem| {
+        let found =
+            if item.error.is_empty() { Ok(read(item.data, item.etag, &item.metadata)) } else { Err(item.error) };
+        (item.key, found)
     };
+    // A key that is asked for twice has one value, which both share.
+    let items: HashMap<String, Result<Option<Item>, String>> = answer.into_iter().map(one).collect();
+    let bulk = |key: &String| BulkItem { key: key.clone(), item: items.get(key).cloned().unwrap_or(Ok(None)) };
     keys.iter().map(bulk).collect()
 }
 

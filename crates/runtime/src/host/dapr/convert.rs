@@ -13,7 +13,7 @@ pub(crate) fn metadata(metadata: Metadata) -> Vec<(String, String)> {
 }
 
 /// Pairs of a guest that are handed on to whatever they lead to.
-pub(super) fn onward(call: &Call, pairs: Vec<(String, String)>) -> Metadata {
+pub(crate) fn onward(call: &Call, pairs: impl IntoIterator<Item = (String, String)>) -> Metadata {
     let mut metadata: Metadata = pairs.into_iter().filter(|(key, _)| !key.eq_ignore_ascii_case(HOPS)).collect();
     if let Some(hops) = call.hops.as_ref().and_then(|hops| hops.to_str().ok()) {
         metadata.insert(HOPS.to_owned(), hops.to_owned());

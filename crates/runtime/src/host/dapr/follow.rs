@@ -20,7 +20,7 @@ struct Followed {
     store: String,
     keys: Vec<String>,
     /// Ends with the guest, or when it asks for the end.
-    _task: Task<()>,
+    task: Task<()>,
 }
 
 impl Hosted {
@@ -40,8 +40,13 @@ impl Hosted {
         let keys = get.keys.clone();
         let subscription = sidecar.subscribe_configuration(&store, get).await?;
         let id = subscription.id.clone();
+        // Another call of the guest may have asked meanwhile.
+        if let Some(first) = self.follows.find(&store, &keys)? {
+            sidecar.unsubscribe_configuration(&store, &id).await?;
+            return Ok(first);
+        }
         let task = Task::of(edge.spawn(hand_on(Arc::downgrade(self), store.clone(), subscription)));
-        self.follows.all().insert(id.clone(), Followed { store, keys, _task: task });
+        self.follows.all().insert(id.clone(), Followed { store, keys, task });
         Ok(id)
     }
 }
@@ -70,7 +75,9 @@ impl Follows {
 
     /// The subscription that is there already. Each instance of a guest asks anew, and one is enough.
     fn find(&self, store: &str, keys: &[String]) -> Result<Option<String>, Error> {
-        let all = self.all();
+        let mut all = self.all();
+        // Of one that has ended nothing comes any more.
+        all.retain(|_, followed| !followed.task.is_finished());
         let same = all.iter().find(|(_, followed)| followed.store == store && followed.keys == keys);
         match same {
             Some((id, _)) => Ok(Some(id.clone())),

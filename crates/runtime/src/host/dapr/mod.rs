@@ -22,7 +22,7 @@ mod state;
 mod workflow;
 
 pub(crate) use configuration::of_items;
-pub(crate) use convert::metadata;
+pub(crate) use convert::{metadata, onward};
 pub(crate) use follow::Follows;
 pub(crate) use invocation::{headers, of_headers};
 

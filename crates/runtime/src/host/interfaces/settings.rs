@@ -92,8 +92,10 @@ pub(super) fn value_of(name: &str, mut secret: Secret) -> Result<String, Error> 
 /// A variable of Spin: configuration first, then secrets, then the environment, by Spin's name for it or its own.
 pub(super) async fn variable(asking: &Asking, name: &str) -> Result<Option<String>, Error> {
     let of_configuration = configured(asking, name).await;
-    if let Ok(Some(value)) = of_configuration {
-        return Ok(Some(value));
+    // A store that fails may hold another value than the environment: only silence and a denial lead further.
+    let leads_further = matches!(of_configuration, Ok(None)) || of_configuration.as_ref().is_err_and(is_denial);
+    if !leads_further {
+        return of_configuration;
     }
     let of_secrets = secret(asking, name).await;
     if let Ok(Some(secret)) = of_secrets {

@@ -16,6 +16,8 @@ use tokio::sync::{
 
 /// How many jobs may wait; more callers wait for room, within their timeout.
 const QUEUE: usize = 1024;
+/// Bytes of the values of one read of several keys.
+const MAX_READ: usize = 64 << 20;
 /// How many writes share a commit.
 const BATCH: usize = 64;
 
@@ -85,9 +87,9 @@ impl State {
     fn run(&mut self, job: Job) -> Option<Job> {
         match job {
             Job::Read { keys, now, answer } => {
-                let read = |key: &String| rows::get(&self.connection, &self.settings.table, key, now);
+                let values = self.read(&keys, now, &answer);
                 // Who asked may have given up; so be it.
-                let _ = answer.send(keys.iter().map(read).collect());
+                let _ = answer.send(values);
                 None
             }
             Job::Clean { now } => {
@@ -103,6 +105,34 @@ impl State {
                 met
             }
         }
+    }
+
+    /// The values of several keys are bounded together: a key may be asked for again and again.
+    fn read(
+        &self,
+        keys: &[String],
+        now: SystemTime,
+        answer: &Answer<Vec<Option<Item>>>,
+    ) -> Result<Vec<Option<Item>>, StoreError> {
+        let mut left = MAX_READ;
+        let read = |key: &String| {
+            if answer.is_closed() {
+                return Err(StoreError::Failed("nobody waits for the values any more".to_owned()));
+            }
+            let item = rows::get(&self.connection, &self.settings.table, key, now)?;
+            let bytes = item.as_ref().map_or(0, |item| item.value.len());
+            left = match left.checked_sub(bytes) {
+                Some(left) => left,
+                // A single value may be as large as it was taken.
+                None if keys.len() == 1 => 0,
+                None => {
+                    let why = format!("one read of several keys has more than {MAX_READ} bytes");
+                    return Err(StoreError::Failed(why));
+                }
+            };
+            Ok(item)
+        };
+        keys.iter().map(read).collect()
     }
 
     fn gather(&mut self, batch: &mut Vec<Write>) -> Option<Job> {

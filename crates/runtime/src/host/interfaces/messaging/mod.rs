@@ -43,7 +43,7 @@ async fn send(asking: &Asking, pubsub: &str, topic: &str, outgoing: Outgoing) ->
     let event = Publish {
         data: outgoing.data.into(),
         content_type: Some(content_type),
-        metadata: outgoing.metadata,
+        metadata: crate::host::dapr::onward(&asking.call, outgoing.metadata),
         traceparent: Some(asking.call.trace.child(crate::call::random_u64()).to_string()),
         tracestate: None,
     };

@@ -110,6 +110,8 @@ fn change(
         let what = format!("guest `{}` gave a message more than {MAX_PAIRS} pairs of metadata", call.hosted.name);
         return Err(Error::new(Code::GuestTrap, what).into());
     }
+    // What it was is given back before what it is now counts.
+    message.held = Held::new(&call, 0)?;
     message.held = Held::new(&call, message.bytes())?;
     Ok(())
 }
