@@ -1,7 +1,11 @@
 //! What may be typed. Names are those of `dapr run` where it has one.
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use std::{net::IpAddr, path::PathBuf, time::Duration};
+use std::{
+    net::IpAddr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 /// A WebAssembly application runtime for Dapr.
 #[derive(Parser, Debug)]
@@ -103,14 +107,28 @@ pub(crate) struct Process {
     pub(crate) guest_threads: Option<usize>,
 }
 
+/// Which run file is meant.
 #[derive(Args, Debug)]
-pub(crate) struct Up {
+pub(crate) struct RunFile {
     /// The dapr.yaml, or the folder that holds it
     #[arg(value_name = "FILE", default_value = ".")]
     pub(crate) file: PathBuf,
     /// The same, as `dapr run` spells it
     #[arg(short = 'f', long, value_name = "FILE", conflicts_with = "file")]
     pub(crate) run_file: Option<PathBuf>,
+}
+
+impl RunFile {
+    /// The file, or the folder that holds it.
+    pub(crate) fn path(&self) -> &Path {
+        self.run_file.as_ref().unwrap_or(&self.file)
+    }
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Up {
+    #[command(flatten)]
+    pub(crate) file: RunFile,
     #[command(flatten)]
     pub(crate) process: Process,
 }
@@ -269,12 +287,8 @@ pub(crate) struct New {
 
 #[derive(Args, Debug)]
 pub(crate) struct Build {
-    /// The dapr.yaml, or the folder that holds it
-    #[arg(value_name = "FILE", default_value = ".")]
-    pub(crate) file: PathBuf,
-    /// The same, as `dapr run` spells it
-    #[arg(short = 'f', long, value_name = "FILE", conflicts_with = "file")]
-    pub(crate) run_file: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) file: RunFile,
     /// Build the guests of this app alone
     #[arg(short = 'a', long, value_name = "ID")]
     pub(crate) app_id: Option<String>,
@@ -282,12 +296,8 @@ pub(crate) struct Build {
 
 #[derive(Args, Debug)]
 pub(crate) struct Dev {
-    /// The dapr.yaml, or the folder that holds it
-    #[arg(value_name = "FILE", default_value = ".")]
-    pub(crate) file: PathBuf,
-    /// The same, as `dapr run` spells it
-    #[arg(short = 'f', long, value_name = "FILE", conflicts_with = "file")]
-    pub(crate) run_file: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) file: RunFile,
     #[command(flatten)]
     pub(crate) process: Process,
 }
@@ -359,22 +369,14 @@ pub(crate) struct Publish {
 
 #[derive(Args, Debug)]
 pub(crate) struct Check {
-    /// The dapr.yaml, or the folder that holds it
-    #[arg(value_name = "FILE", default_value = ".")]
-    pub(crate) file: PathBuf,
-    /// The same, as `dapr run` spells it
-    #[arg(short = 'f', long, value_name = "FILE", conflicts_with = "file")]
-    pub(crate) run_file: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) file: RunFile,
 }
 
 #[derive(Args, Debug)]
 pub(crate) struct K8s {
-    /// The dapr.yaml, or the folder that holds it
-    #[arg(value_name = "FILE", default_value = ".")]
-    pub(crate) file: PathBuf,
-    /// The same, as `dapr run` spells it
-    #[arg(short = 'f', long, value_name = "FILE", conflicts_with = "file")]
-    pub(crate) run_file: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) file: RunFile,
     /// The image that holds pillion, and the run file with its guests below /app
     #[arg(long, value_name = "IMAGE")]
     pub(crate) image: String,

@@ -50,7 +50,7 @@ async fn dispatch(flags: Flags) -> anyhow::Result<ExitCode> {
         Verb::Check(check) => commands::check::run(&global, check).await,
         Verb::Inspect(inspect) => commands::inspect::run(&global, &inspect),
         Verb::Compile(compile) => commands::compile::run(&global, &compile),
-        Verb::K8s(k8s) => commands::k8s::run(&global, k8s),
+        Verb::K8s(k8s) => commands::k8s::run(k8s),
         Verb::Version => {
             print::line(concat!("pillion ", env!("CARGO_PKG_VERSION")));
             Ok(ExitCode::SUCCESS)

@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{PATIENCE, Running, free_ports, post};
+use common::{PATIENCE, Running, free_ports, on_free_ports, post};
 use std::{fs, path::Path, time::Instant};
 
 /// A command guest that says one line.
@@ -18,7 +18,7 @@ fn says(text: &str) -> String {
 }
 
 fn start(dir: &Path) -> (Running, u16) {
-    for _ in 0..5 {
+    on_free_ports(|| {
         let [port] = free_ports();
         let manifest = format!(
             "version: 1
@@ -34,13 +34,8 @@ apps:
 "
         );
         fs::write(dir.join("dapr.yaml"), manifest).expect("written");
-        match Running::start(&["dev", "--metrics-port", "0"], dir) {
-            Ok(running) => return (running, port),
-            Err(printed) if printed.contains("in use") => {}
-            Err(printed) => panic!("{printed}"),
-        }
-    }
-    panic!("no free ports");
+        Ok((Running::start(&["dev", "--metrics-port", "0"], dir)?, port))
+    })
 }
 
 #[test]

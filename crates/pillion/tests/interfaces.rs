@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{Running, free_ports, post};
+use common::{Running, free_ports, on_free_ports, post};
 use std::fs;
 
 const COMPONENTS: &str = "apiVersion: dapr.io/v1alpha1
@@ -41,12 +41,7 @@ fn start(dir: &tempfile::TempDir) -> Result<(Running, u16), String> {
 #[test]
 fn it_finds_state_secrets_and_pubsub_and_no_more_than_is_allowed() {
     let dir = tempfile::tempdir().expect("a folder");
-    let started = (0..5).find_map(|_| match start(&dir) {
-        Ok(started) => Some(started),
-        Err(printed) if printed.contains("in use") => None,
-        Err(printed) => panic!("{printed}"),
-    });
-    let (mut running, app) = started.expect("free ports");
+    let (mut running, app) = on_free_ports(|| start(&dir));
     let table = [
         ("spin open default", "()"),
         ("spin set a1 v", "()"),

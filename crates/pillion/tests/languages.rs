@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{Answer, PATIENCE, Running, free_ports, get, post, root};
+use common::{Answer, PATIENCE, Running, free_ports, get, on_free_ports, post, root};
 use std::{fs, path::Path, path::PathBuf, time::Instant};
 
 const COMPONENTS: &str = "apiVersion: dapr.io/v1alpha1
@@ -48,19 +48,14 @@ apps:
 fn start(guest: &Path, dir: &Path) -> (Running, [u16; 2]) {
     fs::create_dir(dir.join("components")).expect("a folder");
     fs::write(dir.join("components/all.yaml"), COMPONENTS).expect("written");
-    for _ in 0..5 {
+    on_free_ports(|| {
         let ports = free_ports();
         fs::write(dir.join("dapr.yaml"), manifest(guest, ports)).expect("written");
         // Compiles the guest into the cache, which takes a minute or more, and longer than a start may.
         let checked = common::run(&["check"], dir);
         assert!(checked.status.success(), "{}", checked.stderr);
-        match Running::start(&["up", "--metrics-port", "0"], dir) {
-            Ok(running) => return (running, ports),
-            Err(printed) if printed.contains("in use") => {}
-            Err(printed) => panic!("{printed}"),
-        }
-    }
-    panic!("no free ports");
+        Ok((Running::start(&["up", "--metrics-port", "0"], dir)?, ports))
+    })
 }
 
 fn expect(answer: &Answer, status: u16, body: &str) {

@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{Answer, PATIENCE, Running, ask, free_ports, get, post, root};
+use common::{Answer, PATIENCE, Running, ask, free_ports, get, on_free_ports, post, root};
 use std::{fs, path::Path, time::Instant};
 
 /// Two Wasm apps and a store, a broker and secrets; the second app takes events of a topic and keeps them in its log.
@@ -17,14 +17,7 @@ struct Pair {
 
 impl Pair {
     fn start() -> Self {
-        for _ in 0..5 {
-            match Self::try_start() {
-                Ok(pair) => return pair,
-                Err(printed) if printed.contains("in use") => {}
-                Err(printed) => panic!("{printed}"),
-            }
-        }
-        panic!("no free ports");
+        on_free_ports(Self::try_start)
     }
 
     fn try_start() -> Result<Self, String> {

@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{Running, free_ports, pillion, root, run};
+use common::{Running, free_ports, on_free_ports, pillion, root, run};
 use std::{fs, io::Write, path::Path, process::Stdio};
 
 /// Whether a program is installed; a line that counts as a skip if not.
@@ -17,17 +17,12 @@ fn has(program: &str, test: &str) -> bool {
 /// Starts the folder's run file on other ports than the template's.
 fn up(dir: &Path) -> (Running, [u16; 2]) {
     let original = fs::read_to_string(dir.join("dapr.yaml")).expect("a run file");
-    for _ in 0..5 {
+    on_free_ports(|| {
         let [app, dapr] = free_ports();
         let text = original.replace("8080", &app.to_string()).replace("3500", &dapr.to_string());
         fs::write(dir.join("dapr.yaml"), text).expect("written");
-        match Running::start(&["up", "--metrics-port", "0"], dir) {
-            Ok(running) => return (running, [app, dapr]),
-            Err(printed) if printed.contains("in use") => {}
-            Err(printed) => panic!("{printed}"),
-        }
-    }
-    panic!("no free ports");
+        Ok((Running::start(&["up", "--metrics-port", "0"], dir)?, [app, dapr]))
+    })
 }
 
 #[test]

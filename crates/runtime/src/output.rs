@@ -255,6 +255,14 @@ pub(crate) fn record(call: &Call, level: tracing::Level, context: &str, message:
     }
 }
 
+/// So much of the text of a guest's own error is shown to its caller and the log, in bytes.
+const MAX_ERROR_TEXT: usize = 8 << 10;
+
+/// The text of a guest's own error, as another error may show it.
+pub(crate) fn error_text(text: &str) -> String {
+    printable(&text.as_bytes()[..text.len().min(MAX_ERROR_TEXT)])
+}
+
 /// A line as it may stand in a log: no control characters, so that no guest forges a record or moves a cursor.
 pub(crate) fn printable(line: &[u8]) -> String {
     let mut text = String::with_capacity(line.len());

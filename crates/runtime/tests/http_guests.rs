@@ -3,7 +3,7 @@
 mod common;
 
 use common::{FakeSidecar, app, built, call, no_dapr, runtime, spec};
-use http::{Request, Response, StatusCode};
+use http::{Request, Response};
 use http_body_util::BodyExt;
 use pillion_api::{AppChannel, Code, body, policy::Allow};
 use pillion_runtime::{App, AppSpec, DaprHttp, GuestSpec, Limits, Runtime};
@@ -21,13 +21,7 @@ fn echo(runtime: &Runtime, limits: Limits) -> App {
 async fn a_request_goes_in_and_its_answer_comes_out() {
     let runtime = runtime();
     let app = echo(&runtime, Limits::default());
-    let request =
-        Request::put("/a%20b//c/?q=1").header("x-one", "1").body(body::full(vec![b'x'; 200_000])).expect("a request");
-    let (status, answer) = call(&app, request).await.expect("an answer");
-    assert_eq!(status, StatusCode::OK);
-    let head = String::from_utf8_lossy(&answer[..200]);
-    assert!(head.starts_with("PUT /a%20b/c?q=1\n") && head.contains("x-one: 1\n"), "{head}");
-    assert!(answer.ends_with(&vec![b'x'; 200_000]), "{} bytes", answer.len());
+    common::echoes(&app).await;
 }
 
 #[tokio::test]

@@ -24,7 +24,7 @@ pub(crate) struct Step {
 /// Builds every guest that says how.
 pub(crate) async fn run(global: &Global, flags: Flags) -> Result<ExitCode> {
     super::start_logs(global)?;
-    let manifest = super::unbuilt_manifest(&flags.run_file.unwrap_or(flags.file))?;
+    let manifest = super::unbuilt_manifest(flags.file.path())?;
     let steps = steps(&manifest, flags.app_id.as_deref());
     if steps.is_empty() {
         let whose = flags.app_id.map_or_else(|| "no guest".to_owned(), |app| format!("no guest of an app `{app}`"));

@@ -10,7 +10,7 @@ use std::process::ExitCode;
 /// Reads the run file, its resources, models and guests, and says what is wrong.
 pub(crate) async fn run(global: &Global, check: Check) -> Result<ExitCode> {
     super::start_logs(global)?;
-    let manifest = super::manifest(&check.run_file.unwrap_or(check.file))?;
+    let manifest = super::manifest(check.file.path())?;
     let runtime = super::runtime(global, None)?;
     let plan = super::plan(global, &runtime, manifest).await?;
     let (apps, guests) = (plan.apps.len(), plan.guest_count());

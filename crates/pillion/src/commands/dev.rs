@@ -19,14 +19,13 @@ const INTERVAL: Duration = Duration::from_millis(300);
 /// Builds, starts all apps, and follows the files until something ends the process.
 pub(crate) async fn run(global: &Global, dev: Dev) -> Result<ExitCode> {
     super::start_logs(global)?;
-    let file = dev.run_file.unwrap_or(dev.file);
-    let unbuilt = super::unbuilt_manifest(&file)?;
+    let unbuilt = super::unbuilt_manifest(dev.file.path())?;
     // Looked at before the first build: what is saved meanwhile is built again.
     let watches = watches(&unbuilt)?;
     for step in steps(&unbuilt, None) {
         step.run().await?;
     }
-    let manifest = super::manifest(&file)?;
+    let manifest = super::manifest(dev.file.path())?;
     let runtime = super::runtime(global, Some(&dev.process))?;
     let follower = Follower { watches, manifest: manifest.clone(), global: global.clone(), runtime: runtime.clone() };
     let changes = Box::new(move |apps| Box::pin(follower.follow(apps)) as _);

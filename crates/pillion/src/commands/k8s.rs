@@ -2,7 +2,7 @@
 //! resources that lie beside it. Nothing is sent anywhere: what is printed is for `kubectl apply -f -`.
 
 use crate::{
-    flags::{Global, K8s},
+    flags::K8s,
     manifest::{App, AppProtocol, Manifest},
     print,
 };
@@ -35,8 +35,8 @@ const LOCAL: [&str; 6] = [
 ];
 
 /// Prints the documents.
-pub(crate) fn run(_: &Global, flags: K8s) -> Result<ExitCode> {
-    let manifest = super::unbuilt_manifest(&flags.run_file.unwrap_or(flags.file))?;
+pub(crate) fn run(flags: K8s) -> Result<ExitCode> {
+    let manifest = super::unbuilt_manifest(flags.file.path())?;
     let namespace = flags.namespace.as_deref();
     if let Some(namespace) = namespace {
         ensure!(is_label(namespace), "`{namespace}` can't be a namespace of Kubernetes");
@@ -53,7 +53,7 @@ pub(crate) fn run(_: &Global, flags: K8s) -> Result<ExitCode> {
         bail!("`{}` has no app of guests", manifest.path.display());
     }
     for file in resource_files(&manifest) {
-        documents.extend(resources(&file)?);
+        documents.push(resources(&file)?);
     }
     if let Some(namespace) = namespace {
         print::problem(&format!(
@@ -210,8 +210,8 @@ fn files_of(path: &Path) -> Vec<PathBuf> {
     files
 }
 
-/// The documents of a file as they stand there; those that only daprd on this machine could use are warned of.
-fn resources(file: &Path) -> Result<Vec<String>> {
+/// The text of a file as it stands there; those that only daprd on this machine could use are warned of.
+fn resources(file: &Path) -> Result<String> {
     let shown = || format!("`{}`", file.display());
     let documents = yaml::load(file).map_err(|findings| refused(findings.first()))?;
     let length = fs::metadata(file).with_context(shown)?.len();
@@ -229,6 +229,6 @@ fn resources(file: &Path) -> Result<Vec<String>> {
         }
     }
     let whole = fs::read_to_string(file).with_context(shown)?;
-    let parts = whole.split("\n---").map(|part| part.trim_start_matches('-').trim());
-    Ok(parts.filter(|part| !part.is_empty()).map(|part| format!("{part}\n")).collect())
+    // What stands between two documents stands there already.
+    Ok(format!("{}\n", whole.trim().trim_start_matches("---").trim()))
 }

@@ -150,12 +150,11 @@ pub(crate) async fn serve_changing(
     global: &Global,
     process: &Process,
     runtime: Runtime,
-    manifest: Manifest,
+    mut manifest: Manifest,
     links: bool,
     changes: Option<Changes>,
 ) -> Result<ExitCode> {
     let daprd = choose_sidecar(process.dapr, manifest.apps.len())?;
-    let mut manifest = manifest;
     if daprd.is_some() {
         // The file's port is the real daprd's.
         manifest.apps.iter_mut().for_each(|app| app.dapr_http_port = 0);

@@ -7,6 +7,6 @@ use std::process::ExitCode;
 /// Starts all apps and serves them until something ends the process.
 pub(crate) async fn run(global: &Global, up: Up) -> Result<ExitCode> {
     super::start_logs(global)?;
-    let manifest = super::manifest(&up.run_file.unwrap_or(up.file))?;
+    let manifest = super::manifest(up.file.path())?;
     super::serve_to_end(global, &up.process, manifest, true).await
 }

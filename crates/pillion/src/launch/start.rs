@@ -116,11 +116,12 @@ impl Start<'_> {
             // It has an API of its own.
             AppSidecar::Daprd(_) => None,
         };
+        let variables = self.variables(&planned, chosen);
         let (mut served, mut channel, mut watch, mut stop) = (None, None, None, None);
         match &planned.app.kind {
             AppKind::Wasm(_) => {
-                let app = Arc::new(self.wasm(&planned, chosen, sidecar.calls())?);
-                guests.push(Launched { app: app.clone(), variables: self.variables(&planned, chosen) });
+                let app = Arc::new(self.wasm(&planned, &variables, sidecar.calls())?);
+                guests.push(Launched { app: app.clone(), variables });
                 sidecar.start(Some(self.traced(&app_id, app.clone())));
                 channel = self.behind_daprd.then(|| Arc::new(behind_daprd::channel(&planned, &app)));
                 app.follow_configuration();
@@ -131,8 +132,7 @@ impl Start<'_> {
                 served = ports.app.map(|bound| serve(bound.listener, service, limits, observe));
             }
             AppKind::Native => {
-                let native =
-                    Native::start(&app_id, &planned.app.command, &planned.app.dir, self.variables(&planned, chosen))?;
+                let native = Native::start(&app_id, &planned.app.command, &planned.app.dir, variables)?;
                 let (sender, receiver) = tokio::sync::oneshot::channel();
                 let (natives, shutdown) = (self.natives.clone(), self.shutdown.clone());
                 watch = Some(tokio::spawn(last_ends_all(native.watch(receiver), natives, shutdown)));
@@ -189,14 +189,18 @@ impl Start<'_> {
         ApiContext { api_token, readiness, max_body, on_shutdown: Some(on_shutdown) }
     }
 
-    fn wasm(&self, planned: &PlannedApp, chosen: Chosen, sidecar: Arc<dyn Sidecar>) -> Result<pillion_runtime::App> {
+    fn wasm(
+        &self,
+        planned: &PlannedApp,
+        variables: &[(String, String)],
+        sidecar: Arc<dyn Sidecar>,
+    ) -> Result<pillion_runtime::App> {
         let app = &planned.app;
         let Some(wasm) = app.wasm() else { return Err(anyhow!("app `{}` has no guests", app.app_id)) };
         let allowed: Arc<dyn Sidecar> = Arc::new(Policy::new(sidecar, wasm.allow.clone(), app.app_id.clone()));
-        let variables = self.variables(planned, chosen);
         let spec = AppSpec {
             app_id: app.app_id.clone(),
-            guests: planned.guests.iter().map(|guest| with_environment(guest, &variables)).collect(),
+            guests: planned.guests.iter().map(|guest| with_environment(guest, variables)).collect(),
             routes: wasm.routes.iter().map(route).collect(),
             triggers: wasm.triggers.iter().map(trigger).collect(),
             allow: wasm.allow.clone(),

@@ -187,6 +187,19 @@ pub fn free_ports<const N: usize>() -> [u16; N] {
     sockets.map(|socket| socket.local_addr().expect("an address").port())
 }
 
+/// Starts something on free ports, again with others where one was taken meanwhile.
+pub fn on_free_ports<T>(mut start: impl FnMut() -> Result<T, String>) -> T {
+    let mut last = String::new();
+    for _ in 0..5 {
+        match start() {
+            Ok(started) => return started,
+            Err(printed) if printed.contains("in use") => last = printed,
+            Err(printed) => panic!("it does not start:\n{printed}"),
+        }
+    }
+    panic!("no free ports:\n{last}");
+}
+
 /// The article's three apps on ports of their own.
 pub struct Demo {
     pub running: Running,
@@ -205,15 +218,7 @@ impl Demo {
 
     /// Starts a run file of the example, its ports replaced by free ones.
     pub fn start_file(file: &str) -> Self {
-        let mut last = String::new();
-        for _ in 0..5 {
-            match Self::try_start(file) {
-                Ok(demo) => return demo,
-                Err(printed) if printed.contains("in use") => last = printed,
-                Err(printed) => panic!("the demo does not start:\n{printed}"),
-            }
-        }
-        panic!("no free ports:\n{last}");
+        on_free_ports(|| Self::try_start(file))
     }
 
     fn try_start(file: &str) -> Result<Self, String> {

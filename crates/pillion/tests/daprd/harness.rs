@@ -1,6 +1,6 @@
 //! Starts an app and its daprd, and ends them with the test.
 
-use crate::common::{self, Answer, PATIENCE, Running, ask, free_ports};
+use crate::common::{self, Answer, PATIENCE, Running, ask, free_ports, on_free_ports};
 use std::{
     fs::{self, File},
     path::{Path, PathBuf},
@@ -15,8 +15,6 @@ const LOOK: Duration = Duration::from_millis(20);
 /// Guests that a test may name in its `wasm:`.
 const GUESTS: [&str; 6] =
     ["event-recorder", "http-subscriber", "http-echo", "http-call", "dapr-orders", "dapr-shipping"];
-/// Tries to start on ports that were free a moment ago.
-const TRIES: usize = 5;
 
 /// The folder of Dapr's programs, or none: then the test is skipped, counted by its line.
 pub fn tools(test: &str) -> Option<PathBuf> {
@@ -103,15 +101,7 @@ impl Setup {
     }
 
     pub fn start_in(self, network: &Arc<Network>) -> Behind {
-        let mut last = String::new();
-        for _ in 0..TRIES {
-            match Behind::start(&self, network) {
-                Ok(behind) => return behind,
-                Err(printed) if printed.contains("in use") => last = printed,
-                Err(printed) => panic!("{} does not start:\n{printed}", self.app_id),
-            }
-        }
-        panic!("no free ports:\n{last}");
+        on_free_ports(|| Behind::start(&self, network))
     }
 }
 

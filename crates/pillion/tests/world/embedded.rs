@@ -1,6 +1,6 @@
 //! The same guests in the real binary, over the embedded sidecar: state, pub/sub, secrets, invocation.
 
-use super::common::{self, Answer, PATIENCE, Running, free_ports, get, post};
+use super::common::{self, Answer, PATIENCE, Running, free_ports, get, on_free_ports, post};
 use std::fs;
 use std::time::Instant;
 
@@ -73,14 +73,7 @@ struct World {
 
 impl World {
     fn start() -> Self {
-        for _ in 0..5 {
-            match Self::try_start() {
-                Ok(world) => return world,
-                Err(printed) if printed.contains("in use") => {}
-                Err(printed) => panic!("{printed}"),
-            }
-        }
-        panic!("no free ports");
+        on_free_ports(Self::try_start)
     }
 
     fn try_start() -> Result<Self, String> {

@@ -105,9 +105,6 @@ impl BindgenPre {
     }
 }
 
-/// So much of the text of a guest's own error is shown to its caller and the log.
-const MAX_ERROR_TEXT: usize = 8 << 10;
-
 /// One request.
 pub(crate) async fn call(call: &Arc<Call>, pre: &BindgenPre, body: Bytes) -> Result<Response<Body>, Error> {
     let stdout = Stream::new(Lines::new(call, "stdout"));
@@ -302,8 +299,7 @@ impl<'a> Running<'a> {
 }
 
 fn unprocessable(text: &str) -> wasmtime::Error {
-    let shown = &text.as_bytes()[..text.len().min(MAX_ERROR_TEXT)];
-    Error::new(Code::UnprocessableData, crate::output::printable(shown)).into()
+    Error::new(Code::UnprocessableData, crate::output::error_text(text)).into()
 }
 
 fn word(bytes: &[u8]) -> u32 {

@@ -18,9 +18,6 @@ use std::sync::Arc;
 use wasmtime::component::{Component, ComponentExportIndex, InstancePre, Resource};
 use wasmtime::{AsContextMut, Store};
 
-/// The longest text of a failure that is handed on, in bytes.
-const MAX_ERROR_TEXT: usize = 8 << 10;
-
 /// What a handler exports, and the function in it.
 const HANDLERS: [(&str, &str, Shape); 2] = [
     ("wasi:messaging/incoming-handler@0.2.0-draft", "handle", Shape::Wasi),
@@ -109,7 +106,7 @@ pub(crate) async fn call(
     match outcome {
         Ok(Ok(())) => Ok(Response::new(body::empty())),
         Ok(Err(why)) => {
-            let why = crate::output::printable(&why.as_bytes()[..why.len().min(MAX_ERROR_TEXT)]);
+            let why = crate::output::error_text(&why);
             let message = format!("guest `{}` did not handle the message: {why}", call.hosted.name);
             Err(Error::new(Code::GuestExit, message).hint("its stderr is in the log"))
         }

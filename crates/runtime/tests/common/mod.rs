@@ -70,6 +70,17 @@ pub async fn call(app: &App, request: Request<Body>) -> Result<(StatusCode, Byte
     Ok((status, body::collect(response.into_body(), MAX_ANSWER).await?))
 }
 
+/// Asks an echo: path and headers come back before the body, and all of that.
+pub async fn echoes(app: &App) {
+    let request =
+        Request::put("/a%20b//c/?q=1").header("x-one", "1").body(body::full(vec![b'x'; 200_000])).expect("a request");
+    let (status, answer) = call(app, request).await.expect("an answer");
+    assert_eq!(status, StatusCode::OK);
+    let head = String::from_utf8_lossy(&answer[..200]);
+    assert!(head.starts_with("PUT /a%20b/c?q=1\n") && head.contains("x-one: 1\n"), "{head}");
+    assert!(answer.ends_with(&vec![b'x'; 200_000]), "{} bytes", answer.len());
+}
+
 /// A call that must fail.
 pub async fn failure(app: &App, body: &'static [u8]) -> Error {
     post(app, body).await.expect_err("a failure")

@@ -24,8 +24,6 @@ use wasmtime::component::{Instance, InstancePre};
 const PACKAGE: &str = "pillion:dapr/";
 /// The version that this host calls.
 const VERSION: &str = "0.1.0";
-/// So much of the text of a handler's own error is shown.
-const MAX_ERROR_TEXT: usize = 8 << 10;
 
 /// The handlers that this host calls, as `on:` and errors name them.
 pub(crate) const HANDLERS: [&str; 6] = [
@@ -136,7 +134,7 @@ async fn in_instance<E: Event>(call: &Arc<Call>, pre: &DaprPre, event: E) -> Res
 }
 
 fn failed(call: &Call, handler: &str, why: &str) -> Error {
-    let shown = crate::output::printable(&why.as_bytes()[..why.len().min(MAX_ERROR_TEXT)]);
+    let shown = crate::output::error_text(why);
     Error::new(
         Code::GuestError,
         format!("the {handler} of guest `{}` answered with an error: {shown}", call.hosted.name),

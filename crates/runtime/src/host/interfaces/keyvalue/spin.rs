@@ -3,7 +3,7 @@
 use super::{Bucket, state};
 use crate::host::interfaces::asking::{Asking, Told};
 use crate::instance::Host;
-use pillion_api::{Code, Error};
+use pillion_api::Error;
 use wasmtime::StoreContextMut;
 use wasmtime::component::{ComponentType, Lift, LinkerInstance, Lower, Resource, ResourceType};
 
@@ -25,10 +25,10 @@ pub(super) enum Failure {
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
-        match error.code() {
-            Code::StateStoreNotFound | Code::StateStoreNotConfigured => Self::NoSuchStore,
-            Code::NotAllowed | Code::PermissionDenied => Self::AccessDenied,
-            _ => Self::Other(error.message().to_owned()),
+        match super::Failure::from(error) {
+            super::Failure::NoSuchStore => Self::NoSuchStore,
+            super::Failure::AccessDenied => Self::AccessDenied,
+            super::Failure::Other(why) => Self::Other(why),
         }
     }
 }
