@@ -69,6 +69,11 @@ impl Outgoing {
         Self { app: Arc::clone(app), sidecar, dapr_http, dapr_ports, hosts, client: OnceLock::new(), places }
     }
 
+    /// Whether a request is answered in this process, without a socket.
+    fn stays_here(&self, uri: &Uri) -> bool {
+        self.sidecar.is_in_process() && destination(uri, &self.dapr_ports) != Destination::Outside
+    }
+
     /// Who answers what the guests ask of Dapr.
     pub(crate) fn sidecar(&self) -> &Arc<dyn Sidecar> {
         &self.sidecar
@@ -242,7 +247,8 @@ impl WasiHttpHooks for Hooks {
     }
 }
 
-/// Sends from the edge: it runs no guest, so no guest can hold it up.
+/// Sends from the edge, which runs no guest, so that no guest holds up a socket. What needs none stays on this thread: to
+/// hand it over and back costs more than many an answer.
 async fn send(
     call: Arc<Call>,
     request: Request<WasiBody>,
@@ -250,22 +256,21 @@ async fn send(
 ) -> Result<Response<WasiBody>, WasiError> {
     let limit = call.hosted.limits().outgoing_body;
     let request = request.map(|body| outgoing_body(body, limit));
+    let Some(outgoing) = call.hosted.outgoing.clone() else { return Err(WasiError::HttpRequestDenied) };
     let of_task = Arc::clone(&call);
-    let work = call.edge.spawn(async move {
-        match &of_task.hosted.outgoing {
-            Some(outgoing) => outgoing.send(&of_task, request).await,
-            None => Err(WasiError::HttpRequestDenied),
+    let stays = outgoing.stays_here(request.uri());
+    let work = async move { outgoing.send(&of_task, request).await };
+    let work = async {
+        match stays {
+            true => work.await,
+            false => Task::of(call.edge.spawn(work)).await.unwrap_or(Err(WasiError::InternalError(None))),
         }
-    });
+    };
     let wait = options.connect_timeout.into_iter().chain(options.first_byte_timeout).sum::<std::time::Duration>();
     let response = match wait.is_zero() {
-        true => Task::of(work).await,
-        false => match tokio::time::timeout(wait, Task::of(work)).await {
-            Ok(response) => response,
-            Err(_) => return Err(WasiError::ConnectionReadTimeout),
-        },
-    };
-    let response = response.map_err(|_| WasiError::InternalError(None))??;
+        true => work.await,
+        false => tokio::time::timeout(wait, work).await.unwrap_or(Err(WasiError::ConnectionReadTimeout)),
+    }?;
     Ok(response.map(|body| incoming_body(body, limit)))
 }
 

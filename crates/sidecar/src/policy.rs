@@ -72,6 +72,10 @@ impl Sidecar for Policy {
         self.inner.app_id()
     }
 
+    fn is_in_process(&self) -> bool {
+        self.inner.is_in_process()
+    }
+
     async fn invoke(&self, invocation: Invocation) -> Result<Response<Body>> {
         // Decoded once, so that an encoded letter can't slip by a prefix.
         let path = pillion_api::path::normalise(invocation.request.uri().path())?;

@@ -72,6 +72,11 @@ impl Sidecar for Embedded {
         &self.config.app_id
     }
 
+    /// Native apps and services outside are asked by a client that looks after its own connections.
+    fn is_in_process(&self) -> bool {
+        true
+    }
+
     async fn invoke(&self, invocation: Invocation) -> Result<Response<Body>> {
         self.call(invocation).await
     }
