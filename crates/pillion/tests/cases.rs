@@ -1,0 +1,286 @@
+//! `pillion test`: cases in YAML over fakes in memory, with the binary as users have it.
+
+mod common;
+
+use common::{guest, run};
+use std::{fs, path::Path};
+
+const MANIFEST: &str = "version: 1
+apps:
+  - appID: shop
+    appDirPath: shop
+    wasm:
+      guests: { counter: { source: dapr-counter.wasm }, orders: { source: dapr-orders.wasm }, shipping: { source: dapr-shipping.wasm } }
+      routes: [{ path: /counter, guest: counter }, { path: /orders, guest: orders }]
+      on: [{ pubsub: pubsub, topic: orders, guest: shipping }]
+      allow: { state: [statestore], publish: [pubsub/orders] }
+  - appID: all
+    appDirPath: all
+    wasm:
+      source: dapr-cases.wasm
+      on: [{ pubsub: b, topic: t }, { binding: nightly }, { job: j }, { configuration: s }]
+      allow: { state: [notes, c], invoke: [c], bindings: [c], secrets: [c], configuration: [c], locks: [c], jobs: [c] }
+  - { appID: native, appDirPath: ., command: [none] }
+";
+
+/// A folder with the run file and its guests; tests are written into it.
+fn folder() -> tempfile::TempDir {
+    let dir = tempfile::tempdir().expect("a folder");
+    for (app, names) in [("shop", &["dapr-counter", "dapr-orders", "dapr-shipping"][..]), ("all", &["dapr-cases"])] {
+        fs::create_dir_all(dir.path().join(app).join("tests")).expect("a folder");
+        for name in names {
+            fs::copy(guest(name), dir.path().join(app).join(name).with_extension("wasm")).expect("a guest");
+        }
+    }
+    fs::write(dir.path().join("dapr.yaml"), MANIFEST).expect("written");
+    dir
+}
+
+fn write(dir: &Path, file: &str, text: &str) {
+    fs::write(dir.join(file), text).expect("written");
+}
+
+/// Cases that hold.
+const SHOP: &str = r#"given: { state: { statestore: { counter/old: 1, counter/other: 2 } } }
+cases:
+  - name: the first visit
+    request: { path: /counter/new }
+    expect:
+      status: 200
+      headers: { content-type: text/plain; charset=utf-8 }
+      body: 1
+      state: { statestore: { counter/new: 1, counter/other: 2, counter/none: null } }
+    calls:
+      - get_state: { store: statestore, key: counter/new }
+      - save_state: { store: statestore, key: counter/new, json: 1 }
+  - name: a visit more
+    given: { state: { statestore: { counter/old: 41 } } }
+    request: { path: /counter/old }
+    expect: { json: 42, contains: ["4", "2"] }
+  - name: a store that is away
+    request: { path: /counter/old }
+    given: { answers: [{ get_state: { store: statestore }, error: ERR_STATE_GET, message: on fire }] }
+    expect: { status: 500, error: on fire }
+    calls: [{ get_state: { key: counter/old, fails: ERR_STATE_GET } }]
+  - name: another writer comes first twice
+    request: { path: /counter/x }
+    given: { answers: [{ save_state: {}, error: ERR_STATE_SAVE, status: 409, times: 2 }] }
+    expect: { body: "1" }
+    callsInAnyOrder:
+      - save_state: {}
+      - save_state: { fails: ERR_STATE_SAVE }
+      - save_state: { fails: ERR_STATE_SAVE }
+      - get_state: {}
+      - get_state: {}
+      - get_state: {}
+  - name: an order is published
+    request: { path: /orders, json: { item: tea, count: 2 } }
+    expect: { status: 202, body: published }
+    calls: [{ publish: { pubsub: pubsub, topic: orders, contentType: application/json, json: { count: 2.0, item: tea } } }]
+  - name: a broker that is away
+    request: { path: /orders, file: order.json }
+    given: { answers: [{ publish: { topic: orders }, error: ERR_PUBSUB_PUBLISH_MESSAGE }] }
+    expect: { status: 500, contains: as the case says }
+  - name: an order comes
+    topic: { pubsub: pubsub, topic: orders, json: { item: tea }, attributes: { id: "7" } }
+    expect: { status: SUCCESS, state: { statestore: { order-7: { item: tea }, last-order: { item: tea } } } }
+  - name: an empty order is dropped
+    topic: { pubsub: pubsub, topic: orders }
+    expect: { status: DROP }
+    calls: []
+"#;
+
+const ALL: &str = r#"cases:
+  - name: an event of a binding
+    binding: { name: nightly, body: x, metadata: { subject: s } }
+    expect: { body: x, to: [elsewhere] }
+    calls: [{ save_state: { store: notes, key: event } }]
+  - name: a binding that fails
+    binding: { name: nightly, body: fail }
+    expect: { error: PILLION_GUEST_ERROR }
+  - name: a job
+    job: { name: j, json: {} }
+    calls: [{ save_state: { store: notes, contains: "{}" } }]
+  - name: new configuration
+    configuration: { store: s, items: { k: v } }
+    expect: { state: { notes: { event: s 1 k=v } } }
+  - name: a request that fails by itself
+    request: { path: /fail/on-purpose }
+    expect: { error: on-purpose }
+  - name: a failure is expected by its status alone
+    request: { path: /fail/on-purpose }
+    expect: { status: 500 }
+  - name: what is not allowed
+    request: { path: /call/pubsub.publish }
+    expect: { contains: "add `c` to `allow: { publish: [...] }` of app `all`" }
+    calls: [{ denied: { list: publish, name: c/t } }]
+  - name: another app answers
+    request: { path: /call/invocation.invoke }
+    given: { answers: [{ invoke: { app: c }, status: 202, headers: { x-own: "1" }, body: hello }] }
+    expect: { contains: hello }
+    calls: [{ invoke: { app: c } }]
+  - name: another app that the case forgot
+    request: { path: /call/invocation.invoke }
+    expect: { contains: the case has no answer for }
+  - name: a secret
+    request: { path: /call/secrets.get }
+    given: { secrets: { c: { k: hidden } } }
+    expect: { contains: hidden }
+  - name: configuration is read
+    request: { path: /call/configuration.get }
+    given: { configuration: { c: { k: v } } }
+    expect: { contains: v }
+  - name: a binding answers
+    request: { path: /call/bindings.invoke }
+    given: { answers: [{ invoke_binding: { binding: c }, body: stored, metadata: { m: n } }] }
+    expect: { contains: stored }
+"#;
+
+#[test]
+fn cases_that_hold_pass() {
+    let dir = folder();
+    write(dir.path(), "shop/tests/shop.test.yaml", SHOP);
+    write(dir.path(), "shop/tests/order.json", r#"{"item": "from a file"}"#);
+    write(dir.path(), "all/all.test.yml", ALL);
+    write(dir.path(), "all/tests/not-a-test.yaml", "other: things");
+    let done = run(&["test"], dir.path());
+    assert!(done.status.success(), "{}{}", done.stdout, done.stderr);
+    assert!(done.stdout.contains("shop/tests/shop.test.yaml\n  ok   the first visit ("), "{}", done.stdout);
+    assert!(done.stdout.contains("20 cases: 20 passed, 0 failed, in "), "{}", done.stdout);
+
+    // From a folder below, one file, one case of it.
+    let below = run(&["test", "--filter", "job"], &dir.path().join("all"));
+    assert!(below.stdout.contains("1 case: 1 passed"), "{}{}", below.stdout, below.stderr);
+    let one = run(&["test", "shop/tests/shop.test.yaml", "--output", "json"], dir.path());
+    let report: serde_json::Value = serde_json::from_str(&one.stdout).expect("JSON");
+    assert_eq!((&report["passed"], &report["failed"]), (&8.into(), &0.into()), "{report}");
+    assert_eq!(report["cases"][1]["name"], "a visit more");
+    assert_eq!(report["cases"][1]["line"], 13);
+}
+
+/// Each case is wrong in one way, and the report says where and how.
+const WRONG: &[(&str, &[&str])] = &[
+    ("request: { path: /counter/x }\n    expect: { status: 201 }", &["6:23: status", "expected: 201", "got:      200"]),
+    ("request: { path: /counter/x }\n    expect: { body: \"2\" }", &["6:21: body", "expected: 2", "got:      1"]),
+    ("request: { path: /counter/x }\n    expect: { headers: { x-a: b } }", &["headers.x-a", "got:      nothing"]),
+    ("request: { path: /nothing }", &["4:5: answer", "PILLION_ROUTE_NOT_FOUND"]),
+    ("request: { method: PUT, path: /orders }", &["status", "expected: a success", "got:      405 POST an order"]),
+    (
+        "request: { path: /counter/x }\n    expect: { error: trouble }",
+        &["expected: something with trouble", "got:      200"],
+    ),
+    (
+        "request: { path: /counter/x }\n    expect: { state: { statestore: { counter/x: null } } }",
+        &["state.statestore.counter/x", "expected: nothing", "got:      1"],
+    ),
+    (
+        "request: { path: /orders, json: { item: tea } }\n    calls: [{ publish: { topic: orders, json: { item: milk } } }]",
+        &["6:47: call 1 publish.item", "expected: \"milk\"", "got:      \"tea\""],
+    ),
+    (
+        "request: { path: /orders, json: 1 }\n    calls: [{ publish: { topic: other } }]",
+        &["call 1 publish.topic", "expected: other", "got:      orders"],
+    ),
+    (
+        "request: { path: /orders, json: 1 }\n    calls: []",
+        &["calls", "expected: no more calls", "got:      publish pubsub: pubsub, topic: orders"],
+    ),
+    (
+        "request: { path: /counter/x }\n    calls: [{ save_state: {} }, { get_state: {} }, { get_state: {} }]",
+        &["expected: save_state", "got:      get_state", "call 3", "got:      no such call"],
+    ),
+    (
+        "request: { path: /counter/x }\n    callsInAnyOrder: [{ save_state: { key: y } }, { get_state: {} }]",
+        &["call 1 save_state.key", "expected: y", "got:      counter/x"],
+    ),
+    (
+        "request: { path: /orders, json: 1 }\n    calls: [{ publish: { fails: ERR_X } }]",
+        &["call 1 publish.fails", "expected: ERR_X", "got:      nothing"],
+    ),
+    ("topic: { pubsub: pubsub, topic: orders }", &["status", "expected: SUCCESS", "got:      DROP"]),
+    ("topic: { pubsub: pubsub, topic: other }", &["doesn't subscribe to `other` of `pubsub`", "under `on:`"]),
+    ("job: { name: j }", &["4:5: answer", "no failure"]),
+];
+
+#[test]
+fn cases_that_do_not_hold_say_where_and_how() {
+    let dir = folder();
+    let case = |(place, (text, _)): (usize, &(&str, &[&str]))| {
+        let file = format!("shop/tests/{place:02}.test.yaml");
+        write(dir.path(), &file, &format!("app: shop\ncases:\n\n  - name: wrong\n    {text}\n"));
+    };
+    WRONG.iter().enumerate().for_each(case);
+    let done = run(&["test"], dir.path());
+    assert_eq!(done.status.code(), Some(1), "{}", done.stderr);
+    let counted = format!("{0} cases: 0 passed, {0} failed", WRONG.len());
+    assert!(done.stdout.contains(&counted), "{}", done.stdout);
+    for (place, (text, wanted)) in WRONG.iter().enumerate() {
+        let file = format!("shop/tests/{place:02}.test.yaml\n");
+        let told = done.stdout.split(&file).nth(1).and_then(|rest| rest.split(".test.yaml\n").next()).expect(&file);
+        for wanted in *wanted {
+            assert!(told.contains(wanted), "{text}\nhas no `{wanted}`:\n{told}");
+        }
+    }
+    // What was denied is a help to understand the rest.
+    write(
+        dir.path(),
+        "all/denied.test.yaml",
+        "cases: [{ name: n, request: { path: /call/pubsub.publish }, expect: { body: x } }]",
+    );
+    let denied = run(&["test", "all/denied.test.yaml"], dir.path());
+    assert!(denied.stdout.contains("note: denied: `allow.publish` doesn't name `c/t`"), "{}", denied.stdout);
+}
+
+/// What is wrong with a file is said before anything runs.
+const REFUSED: &[(&str, &str)] = &[
+    ("cases: [{ name: n, request: { path: /, jsn: 1 } }]", "unknown key `jsn`\nhint: did you mean `json`?"),
+    ("cases: [{ name: n, reqest: { path: / } }]", "unknown key `reqest`\nhint: did you mean `request`?"),
+    ("cases: [{ name: n }]", "nothing comes in\nhint: add one of request, topic"),
+    ("cases: [{ name: n, request: { path: / }, job: { name: j } }]", "`job` is a second input"),
+    ("cases: [{ request: { path: / } }]", "a case: `name` is missing"),
+    ("cases: [{ name: n, request: { path: x } }]", "a path begins with `/`"),
+    ("cases: [{ name: n, request: { path: /, json: 1, body: x } }]", "only one of `json`, `body` and `file`"),
+    ("cases: [{ name: n, request: { path: /, file: none } }]", "none` can't be read"),
+    ("cases: [{ name: n, request: { path: /, headers: { 'a b': c } } }]", "`a b` can't be a header"),
+    ("cases: [{ name: n, request: { path: / }, expect: { status: OK } }]", "none of SUCCESS, RETRY and DROP"),
+    (
+        "cases: [{ name: n, request: { path: / }, calls: [{ publsh: {} }] }]",
+        "unknown key `publsh`\nhint: did you mean `publish`?",
+    ),
+    ("cases: [{ name: n, request: { path: / }, calls: [{ publish: { topc: x } }] }]", "did you mean `topic`?"),
+    ("cases: [{ name: n, request: { path: / }, calls: [{ publish: {}, invoke: {} }] }]", "this is a second"),
+    ("cases: [{ name: n, request: { path: / }, calls: [], callsInAnyOrder: [] }]", "`calls` says the same already"),
+    ("given: { answers: [{ publish: {}, error: ERR_PUBSUB }] }\ncases: []", "there is no error `ERR_PUBSUB`"),
+    (
+        "given: { answers: [{ publish: {}, error: ERR_STATE_SAVE, status: 404 }] }\ncases: []",
+        "`ERR_STATE_SAVE` of status 404",
+    ),
+    ("cases: [{ name: n, request: { path: / } }, { name: n, request: { path: / } }]", "there is another case `n`"),
+    ("cases: [{ name: n, app: shp, request: { path: / } }]", "no app `shp` of guests\nhint: did you mean `shop`?"),
+    ("cases: [{ name: n, app: native, request: { path: / } }]", "no app `native` of guests"),
+    ("[1]", "the file must be a mapping"),
+    ("", "the file has no cases"),
+];
+
+#[test]
+fn a_file_that_can_not_be_meant_is_refused_wholly() {
+    let dir = folder();
+    for (text, wanted) in REFUSED {
+        write(dir.path(), "shop/tests/refused.test.yaml", text);
+        let refused = run(&["test"], dir.path());
+        assert_eq!(refused.status.code(), Some(1));
+        assert!(refused.stderr.contains(wanted) && refused.stdout.is_empty(), "{text}: {}", refused.stderr);
+        assert!(refused.stderr.contains("refused.test.yaml"), "{}", refused.stderr);
+    }
+    write(dir.path(), "shop/tests/refused.test.yaml", "cases: [{ name: n, request: { path: /counter/x } }]");
+    let none = run(&["test", "--filter", "other"], dir.path());
+    assert!(none.stderr.contains("no case's name has `other` in it"), "{}", none.stderr);
+    // In the folder of the run file it could be of any app.
+    write(dir.path(), "lost.test.yaml", "cases: [{ name: n, request: { path: / } }]");
+    let lost = run(&["test", "lost.test.yaml"], dir.path());
+    assert!(lost.stderr.contains("hint: add `app:` with one of shop, all"), "{}", lost.stderr);
+    let empty = tempfile::tempdir().expect("a folder");
+    fs::copy(dir.path().join("dapr.yaml"), empty.path().join("dapr.yaml")).expect("copied");
+    let none = run(&["test"], empty.path());
+    assert!(!none.status.success(), "{}", none.stdout);
+}
