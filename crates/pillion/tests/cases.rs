@@ -284,3 +284,13 @@ fn a_file_that_can_not_be_meant_is_refused_wholly() {
     let none = run(&["test"], empty.path());
     assert!(!none.status.success(), "{}", none.stdout);
 }
+
+#[test]
+fn the_case_of_the_guide_holds() {
+    let dir = folder();
+    let page = fs::read_to_string(common::root().join("docs/guide/testing.md")).expect("the guide");
+    let case = page.split("```yaml\n").nth(1).and_then(|rest| rest.split("```").next()).expect("a case");
+    write(dir.path(), "shop/tests/guide.test.yaml", case);
+    let done = run(&["test"], dir.path());
+    assert!(done.stdout.contains("3 cases: 3 passed"), "{}{}", done.stdout, done.stderr);
+}
