@@ -20,13 +20,23 @@ apps:
       source: dapr-cases.wasm
       on: [{ pubsub: b, topic: t }, { binding: nightly }, { job: j }, { configuration: s }]
       allow: { state: [notes, c], invoke: [c], bindings: [c], secrets: [c], configuration: [c], locks: [c], jobs: [c] }
+  - appID: calls
+    appDirPath: calls
+    wasm:
+      source: dapr-calls.wasm
+      on: [{ pubsub: pubsub, topic: orders }]
+      allow: { state: [statestore] }
   - { appID: native, appDirPath: ., command: [none] }
 ";
 
 /// A folder with the run file and its guests; tests are written into it.
 fn folder() -> tempfile::TempDir {
     let dir = tempfile::tempdir().expect("a folder");
-    for (app, names) in [("shop", &["dapr-counter", "dapr-orders", "dapr-shipping"][..]), ("all", &["dapr-cases"])] {
+    for (app, names) in [
+        ("shop", &["dapr-counter", "dapr-orders", "dapr-shipping"][..]),
+        ("all", &["dapr-cases"]),
+        ("calls", &["dapr-calls"]),
+    ] {
         fs::create_dir_all(dir.path().join(app).join("tests")).expect("a folder");
         for name in names {
             fs::copy(guest(name), dir.path().join(app).join(name).with_extension("wasm")).expect("a guest");
@@ -136,17 +146,30 @@ const ALL: &str = r#"cases:
     expect: { contains: stored }
 "#;
 
+/// What the benchmark of calls takes its guest for.
+const CALLS: &str = r#"cases:
+  - name: a key is read as often as is asked
+    request: { method: POST, path: /gets/3 }
+    given: { state: { statestore: { k: seven b } } }
+    expect: { body: "21" }
+    calls: [{ get_state: { key: k } }, { get_state: { key: k } }, { get_state: { key: k } }]
+  - name: a message is taken
+    topic: { pubsub: pubsub, topic: orders, json: {} }
+    calls: []
+"#;
+
 #[test]
 fn cases_that_hold_pass() {
     let dir = folder();
     write(dir.path(), "shop/tests/shop.test.yaml", SHOP);
     write(dir.path(), "shop/tests/order.json", r#"{"item": "from a file"}"#);
     write(dir.path(), "all/all.test.yml", ALL);
+    write(dir.path(), "calls/calls.test.yaml", CALLS);
     write(dir.path(), "all/tests/not-a-test.yaml", "other: things");
     let done = run(&["test"], dir.path());
     assert!(done.status.success(), "{}{}", done.stdout, done.stderr);
     assert!(done.stdout.contains("shop/tests/shop.test.yaml\n  ok   the first visit ("), "{}", done.stdout);
-    assert!(done.stdout.contains("20 cases: 20 passed, 0 failed, in "), "{}", done.stdout);
+    assert!(done.stdout.contains("22 cases: 22 passed, 0 failed, in "), "{}", done.stdout);
 
     // From a folder below, one file, one case of it.
     let below = run(&["test", "--filter", "job"], &dir.path().join("all"));
@@ -278,7 +301,7 @@ fn a_file_that_can_not_be_meant_is_refused_wholly() {
     // In the folder of the run file it could be of any app.
     write(dir.path(), "lost.test.yaml", "cases: [{ name: n, request: { path: / } }]");
     let lost = run(&["test", "lost.test.yaml"], dir.path());
-    assert!(lost.stderr.contains("hint: add `app:` with one of shop, all"), "{}", lost.stderr);
+    assert!(lost.stderr.contains("hint: add `app:` with one of shop, all, calls"), "{}", lost.stderr);
     let empty = tempfile::tempdir().expect("a folder");
     fs::copy(dir.path().join("dapr.yaml"), empty.path().join("dapr.yaml")).expect("copied");
     let none = run(&["test"], empty.path());

@@ -4,7 +4,7 @@ use crate::manifest::Manifest;
 use anyhow::{Context, Result, bail};
 use std::{
     collections::BTreeSet,
-    path::{Path, PathBuf},
+    path::{Component, Path, PathBuf},
 };
 
 /// How many test files one run takes.
@@ -25,8 +25,9 @@ pub(crate) fn is_test_file(path: &Path) -> bool {
 /// # Errors
 /// A folder that can't be read; too many files.
 pub(crate) fn find(manifest: &Manifest) -> Result<Vec<PathBuf>> {
-    let own = manifest.path.parent().unwrap_or(Path::new("")).to_owned();
-    let folders: BTreeSet<PathBuf> = manifest.apps.iter().map(|app| app.dir.clone()).chain([own]).collect();
+    let own = manifest.path.parent().unwrap_or(Path::new(""));
+    let apps = manifest.apps.iter().map(|app| app.dir.as_path());
+    let folders: BTreeSet<PathBuf> = apps.chain([own]).map(plain).collect();
     let mut found = BTreeSet::new();
     for folder in folders {
         for folder in [folder.clone(), folder.join(FOLDER)] {
@@ -37,6 +38,11 @@ pub(crate) fn find(manifest: &Manifest) -> Result<Vec<PathBuf>> {
         bail!("there are more than {MAX_FILES} test files");
     }
     Ok(found.into_iter().collect())
+}
+
+/// A folder as it is spelt once: `appDirPath: .` is that of the run file.
+fn plain(folder: &Path) -> PathBuf {
+    folder.components().filter(|part| *part != Component::CurDir).collect()
 }
 
 fn within(folder: &Path) -> Result<Vec<PathBuf>> {
