@@ -302,6 +302,14 @@ fn a_file_that_can_not_be_meant_is_refused_wholly() {
     write(dir.path(), "lost.test.yaml", "cases: [{ name: n, request: { path: / } }]");
     let lost = run(&["test", "lost.test.yaml"], dir.path());
     assert!(lost.stderr.contains("hint: add `app:` with one of shop, all, calls"), "{}", lost.stderr);
+    // The only app is meant wherever its folder is.
+    let only = tempfile::tempdir().expect("a folder");
+    fs::create_dir(only.path().join("app")).expect("a folder");
+    fs::copy(guest("dapr-hello"), only.path().join("app/hello.wasm")).expect("a guest");
+    write(only.path(), "dapr.yaml", "version: 1\napps: [{ appID: a, appDirPath: app, wasm: { source: hello.wasm } }]\n");
+    write(only.path(), "a.test.yaml", "cases: [{ name: n, request: { path: /, body: you }, expect: { body: hello you } }]");
+    let done = run(&["test", only.path().to_str().expect("text")], dir.path());
+    assert!(done.status.success(), "{}{}", done.stdout, done.stderr);
     let empty = tempfile::tempdir().expect("a folder");
     fs::copy(dir.path().join("dapr.yaml"), empty.path().join("dapr.yaml")).expect("copied");
     let none = run(&["test"], empty.path());

@@ -125,8 +125,9 @@ fn app_of(manifest: &Manifest, case: &Case) -> Result<String, Diagnostic> {
     // An app in a folder below is nearer than one in the folder of the run file.
     let deepest = near.iter().map(|app| app.dir.components().count()).max();
     near.retain(|app| Some(app.dir.components().count()) == deepest);
-    match near[..] {
-        [app] => Ok(app.app_id.clone()),
+    match (&near[..], ids().count()) {
+        ([app], _) => Ok(app.app_id.clone()),
+        (_, 1) => Ok(ids().collect()),
         _ => Err(finding(case.at, format!("case `{}`: it could be of several apps", case.name))
             .hint(format!("add `app:` with one of {}", ids().collect::<Vec<_>>().join(", ")))),
     }
