@@ -306,8 +306,16 @@ fn a_file_that_can_not_be_meant_is_refused_wholly() {
     let only = tempfile::tempdir().expect("a folder");
     fs::create_dir(only.path().join("app")).expect("a folder");
     fs::copy(guest("dapr-hello"), only.path().join("app/hello.wasm")).expect("a guest");
-    write(only.path(), "dapr.yaml", "version: 1\napps: [{ appID: a, appDirPath: app, wasm: { source: hello.wasm } }]\n");
-    write(only.path(), "a.test.yaml", "cases: [{ name: n, request: { path: /, body: you }, expect: { body: hello you } }]");
+    write(
+        only.path(),
+        "dapr.yaml",
+        "version: 1\napps: [{ appID: a, appDirPath: app, wasm: { source: hello.wasm } }]\n",
+    );
+    write(
+        only.path(),
+        "a.test.yaml",
+        "cases: [{ name: n, request: { path: /, body: you }, expect: { body: hello you } }]",
+    );
     let done = run(&["test", only.path().to_str().expect("text")], dir.path());
     assert!(done.status.success(), "{}{}", done.stdout, done.stderr);
     let empty = tempfile::tempdir().expect("a folder");

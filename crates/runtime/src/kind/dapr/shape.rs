@@ -35,7 +35,7 @@ fn expected(handler: &str) -> String {
 /// # Errors
 /// [`pillion_api::Code::GuestInvalid`] that says what it has instead.
 pub(super) fn check(component: &Component, handler: &str) -> Result<(), Error> {
-    let interface = component.get_export_index(None, &format!("{PACKAGE}{handler}@{VERSION}"));
+    let interface = component.get_export_index(None, format!("{PACKAGE}{handler}@{VERSION}"));
     let function = interface.and_then(|interface| component.get_export(Some(&interface), FUNCTION));
     let expected = expected(handler);
     let found = match function {
