@@ -124,9 +124,7 @@ fn topic(fields: &mut Fields<'_>, content: Content, findings: &mut Findings) -> 
 
 /// The data of an event, as daprd writes it.
 fn payload(content: &Content, kind: &str) -> Option<(String, Json)> {
-    if content.media_type.is_none() {
-        return None;
-    }
+    content.media_type?;
     let json = kind.starts_with("application/json") || kind.contains("+json");
     let parsed = json.then(|| serde_json::from_slice(&content.bytes).ok()).flatten();
     Some(match (parsed, std::str::from_utf8(&content.bytes)) {
