@@ -26,6 +26,11 @@ apps:
       source: dapr-calls.wasm
       on: [{ pubsub: pubsub, topic: orders }]
       allow: { state: [statestore] }
+  - appID: every
+    appDirPath: every
+    wasm:
+      source: dapr-cases.wasm
+      allow: { state: [c], publish: [c], invoke: [c], bindings: [c], secrets: [c], configuration: [c], locks: [c], crypto: [c], conversation: [c], jobs: [c], actors: [c], workflows: [c] }
   - { appID: native, appDirPath: ., command: [none] }
 ";
 
@@ -36,6 +41,7 @@ fn folder() -> tempfile::TempDir {
         ("shop", &["dapr-counter", "dapr-orders", "dapr-shipping"][..]),
         ("all", &["dapr-cases"]),
         ("calls", &["dapr-calls"]),
+        ("every", &["dapr-cases"]),
     ] {
         fs::create_dir_all(dir.path().join(app).join("tests")).expect("a folder");
         for name in names {
@@ -301,7 +307,7 @@ fn a_file_that_can_not_be_meant_is_refused_wholly() {
     // In the folder of the run file it could be of any app.
     write(dir.path(), "lost.test.yaml", "cases: [{ name: n, request: { path: / } }]");
     let lost = run(&["test", "lost.test.yaml"], dir.path());
-    assert!(lost.stderr.contains("hint: add `app:` with one of shop, all, calls"), "{}", lost.stderr);
+    assert!(lost.stderr.contains("hint: add `app:` with one of shop, all, calls, every"), "{}", lost.stderr);
     // The only app is meant wherever its folder is.
     let only = tempfile::tempdir().expect("a folder");
     fs::create_dir(only.path().join("app")).expect("a folder");
@@ -332,4 +338,85 @@ fn the_case_of_the_guide_holds() {
     write(dir.path(), "shop/tests/guide.test.yaml", case);
     let done = run(&["test"], dir.path());
     assert!(done.stdout.contains("3 cases: 3 passed"), "{}{}", done.stdout, done.stderr);
+}
+
+/// What a guest calls, what the case answers beside the call, and a part of what the guest makes of it.
+const EVERY: &[(&str, &str, &str, &str)] = &[
+    ("state.get", "get_state: { store: c, key: k }", "", "none"),
+    ("state.get-bulk", "get_bulk_state: { store: c, keys: [k, l] }", "", "k:Ok(None)"),
+    (
+        "state.set",
+        "save_state: { store: c, key: k, etag: 1, body: v, metadata: { ttlInSeconds: 7 }, fails: ERR_STATE_SAVE }",
+        "",
+        "409",
+    ),
+    ("state.delete", "delete_state: { store: c, key: k, etag: 1, fails: ERR_STATE_DELETE }", "", "409"),
+    ("state.transact", "execute_state_transaction: { store: c, keys: [k, l], contains: upsert }", "", "done"),
+    ("state.query", "query_state: { store: c, json: {}, fails: ERR_STATE_STORE_NOT_SUPPORTED }", "", "error"),
+    (
+        "pubsub.publish",
+        "publish: { pubsub: c, topic: t, body: data, contentType: text/plain, metadata: { a: b } }",
+        "",
+        "done",
+    ),
+    ("bindings.invoke", "invoke_binding: { binding: c, operation: create, body: data }", "body: kept", "kept"),
+    ("secrets.get", "get_secret: { store: c, key: k, fails: ERR_SECRET_STORE_NOT_FOUND }", "", "has no secrets of"),
+    ("secrets.get-bulk", "get_bulk_secrets: { store: c, fails: ERR_SECRET_STORE_NOT_FOUND }", "", "has no secrets of"),
+    (
+        "configuration.get",
+        "get_configuration: { store: c, keys: k, fails: ERR_CONFIGURATION_STORE_NOT_FOUND }",
+        "",
+        "has no configuration",
+    ),
+    (
+        "configuration.subscribe",
+        "subscribe_configuration: { store: c, fails: ERR_CONFIGURATION_STORE_NOT_FOUND }",
+        "",
+        "has no configuration",
+    ),
+    (
+        "invocation.invoke",
+        "invoke: { app: c, method: PUT, path: /a%20b?q=1, body: data }",
+        "status: 418, body: teapot",
+        "418 teapot",
+    ),
+    ("lock.try-lock", "try_lock: { store: c, resource: r, owner: me }", "", "true"),
+    ("lock.unlock", "unlock: { store: c, resource: r, owner: me }", "", "DoesNotExist"),
+    ("crypto.encrypt", "encrypt: { component: c, key: k, body: plain }", "", "plain"),
+    ("crypto.decrypt", "decrypt: { component: c, key: k, body: encrypted }", "body: open", "open"),
+    ("conversation.converse", "converse: { component: c, body: hello }", "body: hi there", "hi there"),
+    ("jobs.schedule", "schedule_job: { name: c, schedule: '@every 1s' }", "", "done"),
+    ("jobs.get", "get_job: { name: c }", "json: {}", "c None"),
+    ("jobs.delete", "delete_job: { name: c }", "", "done"),
+    ("actors.invoke", "invoke_actor: { type: c, id: 1, method: method, body: data }", "body: acted", "acted"),
+    ("actors.get-state", "get_actor_state: { type: c, id: 1, key: k }", "body: kept", "kept"),
+    ("actors.transact-state", "execute_actor_state_transaction: { type: c, id: 1, contains: delete }", "", "done"),
+    ("actors.register-reminder", "register_actor_reminder: { type: c, id: 1, name: r }", "", "done"),
+    ("actors.unregister-reminder", "unregister_actor_reminder: { name: r }", "", "done"),
+    ("actors.get-reminder", "get_actor_reminder: { name: r }", "", "None"),
+    ("actors.register-timer", "register_actor_timer: { name: t }", "", "done"),
+    ("actors.unregister-timer", "unregister_actor_timer: { name: t }", "", "done"),
+    ("workflow.start", "start_workflow: { name: c, id: id, json: {} }", "", "id"),
+    ("workflow.get", "get_workflow: { id: c }", "body: RUNNING", "RUNNING"),
+    ("workflow.terminate", "steer_workflow: { id: c, action: terminate }", "", "done"),
+    ("workflow.purge", "steer_workflow: { id: c, action: purge }", "", "done"),
+    ("workflow.raise-event", "raise_workflow_event: { id: c, event: paid, body: 1 }", "", "done"),
+    ("sidecar-metadata.get", "get_metadata: {}", "", "every 2"),
+];
+
+#[test]
+fn every_call_can_be_answered_and_expected() {
+    let dir = folder();
+    let mut text = "cases:\n".to_owned();
+    for (call, expected, answer, says) in EVERY {
+        // The call that is expected names the one that is answered.
+        let answers = if answer.is_empty() { String::new() } else { format!("{{ {expected}, {answer} }}") };
+        text.push_str(&format!(
+            "  - name: {call}\n    request: {{ path: /call/{call} }}\n    given: {{ answers: [{answers}] }}\n    expect: {{ contains: '{says}' }}\n    calls: [{{ {expected} }}]\n"
+        ));
+    }
+    write(dir.path(), "every/every.test.yaml", &text);
+    let done = run(&["test"], dir.path());
+    let counted = format!("{0} cases: {0} passed", EVERY.len());
+    assert!(done.stdout.contains(&counted), "{}{}", done.stdout, done.stderr);
 }
