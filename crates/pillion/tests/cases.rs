@@ -325,6 +325,8 @@ fn a_file_that_can_not_be_meant_is_refused_wholly() {
     let done = run(&["test", only.path().to_str().expect("text")], dir.path());
     assert!(done.status.success(), "{}{}", done.stdout, done.stderr);
     let empty = tempfile::tempdir().expect("a folder");
+    let nowhere = run(&["test"], empty.path());
+    assert!(nowhere.stderr.contains("`pillion test PATH`"), "{}", nowhere.stderr);
     fs::copy(dir.path().join("dapr.yaml"), empty.path().join("dapr.yaml")).expect("copied");
     let none = run(&["test"], empty.path());
     assert!(!none.status.success(), "{}", none.stdout);

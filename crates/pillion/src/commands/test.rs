@@ -48,13 +48,19 @@ fn isolate(app: &mut App) {
 
 /// The run file, and the one test file that was named, if one was.
 fn target(path: Option<&Path>) -> Result<(PathBuf, Option<PathBuf>)> {
+    let above = |folder: &Path| {
+        super::nearest_above(folder).map(from_here).with_context(|| {
+            format!(
+                "there is no `dapr.yaml` in `{}` or above\nhint: name it, or its folder: `pillion test PATH`",
+                folder.display()
+            )
+        })
+    };
     match path {
-        None => Ok((from_here(super::nearest_file()?), None)),
+        None => Ok((above(Path::new("."))?, None)),
         Some(path) if cases::is_test_file(path) && !path.is_dir() => {
             let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-            let above = super::nearest_above(folder)
-                .with_context(|| format!("there is no `dapr.yaml` in `{}` or above", folder.display()))?;
-            Ok((from_here(above), Some(path.to_owned())))
+            Ok((above(folder)?, Some(path.to_owned())))
         }
         Some(path) => Ok((path.to_owned(), None)),
     }
