@@ -66,14 +66,15 @@ async function writeWorld(imports, exports) {
     ...handlers.map((name) => `export pillion:dapr/${name}-handler@${VERSION};`),
   ];
   await mkdir(join(work, 'wit/deps'), { recursive: true });
-  await cp(await witFolder(), join(work, 'wit/deps/dapr'), { recursive: true });
+  await cp(await witFolder('wit', 'wit/dapr'), join(work, 'wit/deps/dapr'), { recursive: true });
+  await cp(await witFolder('wit-nn', 'wit/deps/wasi-nn-0.2.0-rc-2024-10-28'), join(work, 'wit/deps/nn'), { recursive: true });
   const world = `package pillion:guest;\nworld guest {\n  ${lines.join('\n  ')}\n}\n`;
   await writeFile(join(work, 'wit/world.wit'), world);
 }
 
 /** The package's own copy; in the repository, where there is none, the original. */
-async function witFolder() {
-  const [own, original] = ['wit', '../../wit/dapr'].map((path) => fileURLToPath(new URL(path, import.meta.url)));
+async function witFolder(copy, source) {
+  const [own, original] = [copy, `../../${source}`].map((path) => fileURLToPath(new URL(path, import.meta.url)));
   return (await stat(own).catch(() => undefined)) ? own : original;
 }
 

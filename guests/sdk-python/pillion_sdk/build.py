@@ -22,6 +22,8 @@ HANDLERS = {
     "JobHandler": "job",
     "ConfigurationHandler": "configuration",
 }
+# What comes of other packages than `pillion:dapr`.
+OTHERS = {name: f"wasi:nn/{name}@0.2.0-rc-2024-10-28" for name in ("graph", "tensor")}
 SDK = Path(__file__).parent
 
 
@@ -42,7 +44,7 @@ def guest(source: Path, out: Path) -> None:
     imports, handlers = world(source)
     if not handlers:
         fail(f"{source}: has no handler\nhint: name one or more of {', '.join(HANDLERS)}")
-    lines = [f"import pillion:dapr/{name}@{VERSION};" for name in sorted(imports)]
+    lines = [f"import {OTHERS.get(name) or f'pillion:dapr/{name}@{VERSION}'};" for name in sorted(imports)]
     lines += [f"export pillion:dapr/{name}-handler@{VERSION};" for name in handlers]
     # By rename: who watches the file never sees half of it.
     partial = out.with_name(f"{out.name}.partial")
@@ -64,7 +66,8 @@ def run(world: list[str], arguments: list[str]) -> None:
         fail("componentize-py is not installed\nhint: pip install componentize-py")
     with tempfile.TemporaryDirectory(prefix="pillion-py-") as work:
         wit = Path(work, "wit")
-        shutil.copytree(wit_folder(), wit / "deps/dapr")
+        shutil.copytree(wit_folder("wit", "wit/dapr"), wit / "deps/dapr")
+        shutil.copytree(wit_folder("wit-nn", "wit/deps/wasi-nn-0.2.0-rc-2024-10-28"), wit / "deps/nn")
         body = "\n  ".join(world)
         (wit / "world.wit").write_text(f"package pillion:guest;\nworld guest {{\n  {body}\n}}\n")
         done = subprocess.run([tool, "--quiet", "-d", str(wit), "-w", "guest", *arguments], check=False)
@@ -72,15 +75,16 @@ def run(world: list[str], arguments: list[str]) -> None:
         fail(f"componentize-py failed: {done.returncode}")
 
 
-def wit_folder() -> Path:
+def wit_folder(copy: str, source: str) -> Path:
     """The package's own copy; in the repository, where there is none, the original."""
-    own = SDK / "wit"
-    return own if own.is_dir() else SDK.parents[2] / "wit/dapr"
+    own = SDK / copy
+    return own if own.is_dir() else SDK.parents[2] / source
 
 
 def world(source: Path) -> tuple[set[str], list[str]]:
     """The interfaces that a module and those that it imports want of the host, and the handlers that it names."""
-    interfaces = {path.stem for path in wit_folder().glob("*.wit")} - {"types", "worlds", "handlers"}
+    interfaces = {path.stem for path in wit_folder("wit", "wit/dapr").glob("*.wit")}
+    interfaces = interfaces - {"types", "worlds", "handlers"} | set(OTHERS)
     imports: set[str] = set()
     seen: set[Path] = set()
     waiting = [source]

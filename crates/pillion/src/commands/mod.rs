@@ -12,6 +12,7 @@ pub(crate) mod new;
 pub(crate) mod publish;
 pub(crate) mod run;
 pub(crate) mod serve;
+pub(crate) mod test;
 pub(crate) mod up;
 
 use crate::{
@@ -69,10 +70,15 @@ const MAX_LEVELS: usize = 8;
 /// one below the file.
 pub(crate) fn nearest_file() -> Result<PathBuf> {
     let here = std::env::current_dir().context("there is no working directory")?;
-    let found = here.ancestors().take(MAX_LEVELS).map(|folder| folder.join(FILE_NAME)).find(|file| file.is_file());
-    found.with_context(|| {
+    nearest_above(&here).with_context(|| {
         format!("there is no `{FILE_NAME}` in `{}` or above\nhint: name it with `--run-file`", here.display())
     })
+}
+
+/// The run file of a folder or of the nearest one above it.
+pub(crate) fn nearest_above(folder: &Path) -> Option<PathBuf> {
+    let whole = folder.canonicalize().ok()?;
+    whole.ancestors().take(MAX_LEVELS).map(|folder| folder.join(FILE_NAME)).find(|file| file.is_file())
 }
 
 /// Reads a run file; its warnings are shown.

@@ -14,8 +14,9 @@ mod sidecar;
 mod signals;
 mod start;
 mod traced;
+pub(crate) mod wasm;
 
 pub(crate) use code::read_guest;
-pub(crate) use plan::{Plan, Work};
+pub(crate) use plan::{Plan, PlannedApp, Work};
 pub(crate) use running::{Changes, Settings, run_until_ended};
 pub(crate) use start::Launched;

@@ -9,6 +9,7 @@ use super::{
     sidecar::{self, AppSidecar},
     signals::exit_now,
     traced::Traced,
+    wasm,
 };
 use crate::{
     channel::Channel,
@@ -23,8 +24,8 @@ use crate::{
 };
 use anyhow::{Result, anyhow};
 use pillion_api::{AppChannel, Diagnostic, Sidecar};
-use pillion_runtime::{AppSpec, DaprHttp, GuestSpec, Runtime};
-use pillion_sidecar::{Embedded, EmbeddedConfig, Policy, RemoteApp, Run, hops, remote_app::Protocol};
+use pillion_runtime::{GuestSpec, Runtime};
+use pillion_sidecar::{Embedded, EmbeddedConfig, Policy, RemoteApp, Run, remote_app::Protocol};
 use std::{
     collections::HashMap,
     sync::{
@@ -65,7 +66,7 @@ impl Launched {
     /// # Errors
     /// The runtime's.
     pub(crate) fn replace(&self, guest: &GuestSpec) -> Result<()> {
-        Ok(self.app.replace(with_environment(guest, &self.variables))?)
+        Ok(self.app.replace(wasm::with_environment(guest, &self.variables))?)
     }
 }
 
@@ -196,30 +197,9 @@ impl Start<'_> {
         sidecar: Arc<dyn Sidecar>,
     ) -> Result<pillion_runtime::App> {
         let app = &planned.app;
-        let Some(wasm) = app.wasm() else { return Err(anyhow!("app `{}` has no guests", app.app_id)) };
-        let allowed: Arc<dyn Sidecar> = Arc::new(Policy::new(sidecar, wasm.allow.clone(), app.app_id.clone()));
-        let spec = AppSpec {
-            app_id: app.app_id.clone(),
-            guests: planned.guests.iter().map(|guest| with_environment(guest, variables)).collect(),
-            routes: wasm.routes.iter().map(route).collect(),
-            triggers: wasm.triggers.iter().map(trigger).collect(),
-            allow: wasm.allow.clone(),
-            dapr_ports: self.dapr_ports.clone(),
-        };
-        // A guest asks as its app, and is never let past its own `allow`; it needs no token.
-        let readiness = Arc::<Readiness>::default();
-        readiness.outbound.store(true, Ordering::Release);
-        readiness.healthy.store(true, Ordering::Release);
-        let context =
-            Arc::new(ApiContext { api_token: None, readiness, max_body: app.max_body_size, on_shutdown: None });
-        let asks = allowed.clone();
-        let dapr_http: DaprHttp = Arc::new(move |request| {
-            let (sidecar, context) = (asks.clone(), context.clone());
-            // The guest's own task is on another thread: the count of apps that it was called through comes by header.
-            let hops = hops::of_request(request.headers());
-            Box::pin(hops::scope(hops, async move { dapr_api::handle(&sidecar, &context, request).await }))
-        });
-        Ok(self.runtime.app(spec, allowed, dapr_http)?)
+        let allow = app.wasm().map(|wasm| wasm.allow.clone()).unwrap_or_default();
+        let allowed: Arc<dyn Sidecar> = Arc::new(Policy::new(sidecar, allow, app.app_id.clone()));
+        wasm::app(self.runtime, planned, variables, allowed, self.dapr_ports.clone())
     }
 
     fn variables(&self, planned: &PlannedApp, chosen: Chosen) -> Vec<(String, String)> {
@@ -235,15 +215,6 @@ impl Start<'_> {
         let own = own.variables().into_iter().map(|(name, value)| (name.to_owned(), value));
         own.chain(app.env.clone()).collect()
     }
-}
-
-/// A guest's environment tells it what a native app's would.
-fn with_environment(guest: &GuestSpec, variables: &[(String, String)]) -> GuestSpec {
-    let mut guest = guest.clone();
-    for (name, value) in variables {
-        guest.env.entry(name.clone()).or_insert_with(|| value.clone());
-    }
-    guest
 }
 
 /// Where there is nothing but native apps, the run ends with the last of them.
@@ -277,34 +248,6 @@ fn remote(planned: &PlannedApp) -> Result<Option<Arc<dyn AppChannel>>> {
 
 pub(super) fn largest_request(planned: &PlannedApp) -> u64 {
     planned.guests.iter().map(|guest| guest.limits.request).max().unwrap_or_default()
-}
-
-fn route(route: &crate::manifest::Route) -> pillion_runtime::Route {
-    use crate::manifest::RouteTarget as Given;
-    use pillion_runtime::RouteTarget;
-    pillion_runtime::Route {
-        path: route.path.to_string(),
-        methods: route.methods.clone(),
-        target: match &route.target {
-            Given::Guest(name) => RouteTarget::Guest(name.clone()),
-            Given::Directory(path) => RouteTarget::Directory(path.clone()),
-            Given::Redirect(to) => RouteTarget::Redirect(to.clone()),
-        },
-    }
-}
-
-fn trigger(trigger: &crate::manifest::Trigger) -> pillion_runtime::Trigger {
-    use crate::manifest::TriggerKind;
-    use pillion_runtime::On;
-    let on = match trigger.kind.clone() {
-        TriggerKind::Topic { pubsub, topic, dead_letter, metadata } => {
-            On::Topic { pubsub, topic, dead_letter, metadata }
-        }
-        TriggerKind::Binding(name) => On::Binding(name),
-        TriggerKind::Job(name) => On::Job(name),
-        TriggerKind::Configuration { store, keys } => On::Configuration { store, keys },
-    };
-    pillion_runtime::Trigger { on, guest: trigger.guest.clone() }
 }
 
 fn shown(findings: &[Diagnostic]) -> String {

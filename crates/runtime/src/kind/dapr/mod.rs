@@ -3,6 +3,7 @@
 mod cloud_event;
 mod events;
 mod invocation;
+mod shape;
 
 pub(crate) use cloud_event::topic_event;
 pub(crate) use events::{Binding, BulkTopic, Configuration, Job, Topic};
@@ -18,7 +19,7 @@ use pillion_wit::exports::pillion::dapr;
 use std::pin::pin;
 use std::sync::Arc;
 use wasmtime::Store;
-use wasmtime::component::{Instance, InstancePre};
+use wasmtime::component::{Component, Instance, InstancePre};
 
 /// What the names of all handlers begin with.
 const PACKAGE: &str = "pillion:dapr/";
@@ -63,8 +64,10 @@ struct Handlers {
 
 impl DaprPre {
     /// # Errors
-    /// [`Code::GuestInvalid`] where a handler has not the functions of its interface.
-    pub(crate) fn new(pre: InstancePre<Host>, inspection: &Inspection) -> Result<Self, Error> {
+    /// [`Code::GuestInvalid`] where a handler has not the functions of its interface, or with other types.
+    pub(crate) fn new(pre: InstancePre<Host>, component: &Component, inspection: &Inspection) -> Result<Self, Error> {
+        let mut handlers = HANDLERS.iter().filter(|handler| has(inspection, handler));
+        handlers.try_for_each(|handler| shape::check(component, handler))?;
         macro_rules! find {
             ($module:ident, $handler:literal) => {
                 has(inspection, $handler).then(|| dapr::$module::GuestIndices::new(&pre)).transpose().map_err(
@@ -84,6 +87,11 @@ impl DaprPre {
             configuration: find!(configuration_handler, "configuration-handler"),
         };
         Ok(Self { pre, handlers })
+    }
+
+    /// What its start is run in.
+    pub(crate) fn instance_pre(&self) -> &InstancePre<Host> {
+        &self.pre
     }
 }
 
