@@ -22,7 +22,7 @@ use crate::{
     },
 };
 use anyhow::{Result, anyhow};
-use pillion_api::{AppChannel, Diagnostic, Sidecar};
+use pillion_api::{AppChannel, Diagnostic, Pipeline, Sidecar};
 use pillion_runtime::{AppSpec, DaprHttp, GuestSpec, Runtime};
 use pillion_sidecar::{Embedded, EmbeddedConfig, Policy, RemoteApp, Run, hops, remote_app::Protocol};
 use std::{
@@ -120,7 +120,7 @@ impl Start<'_> {
         let (mut served, mut channel, mut watch, mut stop) = (None, None, None, None);
         match &planned.app.kind {
             AppKind::Wasm(_) => {
-                let app = Arc::new(self.wasm(&planned, &variables, sidecar.calls())?);
+                let app = Arc::new(self.wasm(&planned, &variables, &sidecar)?);
                 guests.push(Launched { app: app.clone(), variables });
                 sidecar.start(Some(self.traced(&app_id, app.clone())));
                 channel = self.behind_daprd.then(|| Arc::new(behind_daprd::channel(&planned, &app)));
@@ -171,7 +171,8 @@ impl Start<'_> {
             }
         });
         let token = environment::dapr_api_token().and_then(ApiToken::new);
-        let service = services::dapr(sidecar, Arc::new(self.context(token, readiness, max_body)));
+        let pipeline = sidecar.http_pipeline().clone();
+        let service = services::dapr(sidecar, Arc::new(self.context(token, pipeline, readiness, max_body)));
         serve(
             listener,
             service,
@@ -180,24 +181,30 @@ impl Start<'_> {
         )
     }
 
-    fn context(&self, api_token: Option<ApiToken>, readiness: Arc<Readiness>, max_body: u64) -> ApiContext {
+    fn context(
+        &self,
+        api_token: Option<ApiToken>,
+        pipeline: Pipeline,
+        readiness: Arc<Readiness>,
+        max_body: u64,
+    ) -> ApiContext {
         let shutdown = self.shutdown.clone();
         let on_shutdown = Box::new(move |kind| match kind {
             ShutdownKind::Graceful => shutdown.notify_one(),
             ShutdownKind::Forced => exit_now(0),
         });
-        ApiContext { api_token, readiness, max_body, on_shutdown: Some(on_shutdown) }
+        ApiContext { api_token, pipeline, readiness, max_body, on_shutdown: Some(on_shutdown) }
     }
 
     fn wasm(
         &self,
         planned: &PlannedApp,
         variables: &[(String, String)],
-        sidecar: Arc<dyn Sidecar>,
+        sidecar: &AppSidecar,
     ) -> Result<pillion_runtime::App> {
         let app = &planned.app;
         let Some(wasm) = app.wasm() else { return Err(anyhow!("app `{}` has no guests", app.app_id)) };
-        let allowed: Arc<dyn Sidecar> = Arc::new(Policy::new(sidecar, wasm.allow.clone(), app.app_id.clone()));
+        let allowed: Arc<dyn Sidecar> = Arc::new(Policy::new(sidecar.calls(), wasm.allow.clone(), app.app_id.clone()));
         let spec = AppSpec {
             app_id: app.app_id.clone(),
             guests: planned.guests.iter().map(|guest| with_environment(guest, variables)).collect(),
@@ -210,8 +217,8 @@ impl Start<'_> {
         let readiness = Arc::<Readiness>::default();
         readiness.outbound.store(true, Ordering::Release);
         readiness.healthy.store(true, Ordering::Release);
-        let context =
-            Arc::new(ApiContext { api_token: None, readiness, max_body: app.max_body_size, on_shutdown: None });
+        let (pipeline, max_body) = (sidecar.http_pipeline(), app.max_body_size);
+        let context = Arc::new(ApiContext { api_token: None, pipeline, readiness, max_body, on_shutdown: None });
         let asks = allowed.clone();
         let dapr_http: DaprHttp = Arc::new(move |request| {
             let (sidecar, context) = (asks.clone(), context.clone());
