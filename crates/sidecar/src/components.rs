@@ -247,7 +247,9 @@ pub fn built_in() -> impl Iterator<Item = &'static str> {
 /// What helps who asked for a type that is not built in.
 pub(crate) fn instead_of(kind: &str) -> String {
     let block = kind.split('.').next().unwrap_or_default().to_ascii_lowercase();
-    let same: Vec<&str> = built_in().filter(|known| known.split('.').next() == Some(&block)).collect();
+    // WebAssembly stands in for no other component: it does what its program does.
+    let same = built_in().filter(|known| known.split('.').next() == Some(&block) && !known.ends_with(".wasm"));
+    let same: Vec<&str> = same.collect();
     match same.is_empty() {
         true => "run beside a real daprd, or remove the component".to_owned(),
         false => format!("use {}, or run beside a real daprd", same.join(" or ")),

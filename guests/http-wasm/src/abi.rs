@@ -45,8 +45,8 @@ fn text(get: impl Fn(*mut u8, usize) -> usize) -> String {
 fn list(get: impl Fn(*mut u8, usize) -> u64) -> Vec<String> {
     let bytes = grown(|buf, limit| get(buf, limit) as u32 as usize);
     let count = (get(std::ptr::null_mut(), 0) >> 32) as usize;
-    let texts: Vec<String> =
-        bytes.split_terminator(|byte| *byte == 0).map(|text| String::from_utf8_lossy(text).into_owned()).collect();
+    let all = String::from_utf8_lossy(&bytes);
+    let texts: Vec<String> = all.split_terminator('\0').map(str::to_owned).collect();
     assert_eq!(texts.len(), count, "the count of the list");
     texts
 }

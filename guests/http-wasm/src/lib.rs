@@ -95,7 +95,7 @@ fn request(case: &str) -> u64 {
         "unknown-body" => abi::write(7, b""),
         "nowhere" => abi::write_from_nowhere(),
         "flood" => loop {
-            abi::write(RESPONSE, &[0; 1 << 20]);
+            abi::write(RESPONSE, &vec![0; 1 << 20]);
         },
         "keep-header" => abi::set(RESPONSE, "x-own", "1"),
         "trap" => panic!("no good"),

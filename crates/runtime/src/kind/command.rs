@@ -130,6 +130,7 @@ pub(crate) async fn execute(hosted: &Arc<Hosted>, args: Vec<String>, input: Byte
 }
 
 async fn execute_here(call: &Arc<Call>, args: &[String], input: Bytes) -> Result<Bytes, Error> {
+    code::touch(call);
     let program = code::program(call).await?;
     let entry = match &*program {
         Program::Core(pre) => Entry::Core(pre),

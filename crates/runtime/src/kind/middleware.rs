@@ -116,6 +116,7 @@ async fn ask(hosted: &Arc<Hosted>, headers: &HeaderMap, exchange: Box<Exchange>)
     let call = Call::new(hosted, headers);
     let of_guest = Arc::clone(&call);
     let work = async move {
+        code::touch(&of_guest);
         let program = code::program(&of_guest).await?;
         let Program::Middleware(pre) = &*program else {
             return Err(Error::new(Code::GuestInvalid, format!("guest `{}` is no middleware", of_guest.hosted.name)));

@@ -26,7 +26,7 @@ pub(crate) async fn call(
     permits: (Permit, Permit),
 ) -> Result<Response<Body>, Error> {
     let (parts, incoming) = request.into_parts();
-    call.hosted.spec.guest.0.code.touch(call.hosted.shared.residents.now());
+    code::touch(&call);
     match (call.hosted.kind(), incoming) {
         (GuestKind::Http, Incoming::Streaming(body)) => {
             http::call(call, Request::from_parts(parts, body), permits).await

@@ -1,8 +1,10 @@
 //! Dapr's HTTP API over a sidecar that writes down what it is asked: each file one building block, one table each.
 
+mod bindings;
 mod fake;
 mod health;
 mod invocation;
+mod pipeline;
 mod publishing;
 mod routing;
 mod secrets;
