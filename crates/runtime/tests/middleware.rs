@@ -165,6 +165,9 @@ async fn what_a_handler_makes_of_an_answer() {
         (&headers["x-own"], &headers["x-next"]),
         (&"1".parse().expect("a value"), &"1".parse().expect("a value"))
     );
+    let (_, headers, body) = answer(&handler, "write-and-next").await.expect("an answer");
+    assert!(body.starts_with("before POST /write-and-next/") && body.ends_with("hello world"), "{body}");
+    assert!(!headers.contains_key("content-length"), "the next handler's length is not that of both");
     answer(&handler, "look").await.expect("an answer may be looked at without a buffer");
 }
 

@@ -97,6 +97,7 @@ fn request(case: &str) -> u64 {
         "flood" => loop {
             abi::write(RESPONSE, &vec![0; 1 << 20]);
         },
+        "write-and-next" => abi::write(RESPONSE, b"before "),
         "keep-header" => abi::set(RESPONSE, "x-own", "1"),
         "trap" => panic!("no good"),
         "spin" => loop {

@@ -78,34 +78,47 @@ async fn next_of_request(caller: &mut Caller<'_, Host>, room: usize) -> wasmtime
 }
 
 fn write(caller: &mut Caller<'_, Host>, kind: i32, (from, length): (i32, i32)) -> wasmtime::Result<()> {
-    let limits = caller.data().call.hosted.limits();
-    let (limit, key) = match kind {
-        REQUEST => (limits.request, key::REQUEST),
-        RESPONSE => (limits.response, key::RESPONSE),
+    let bytes = length.cast_unsigned() as usize;
+    let exchange = exchange_of(caller)?;
+    let before = room_to_write(exchange, kind)?.len();
+    let limit = limit_of(exchange, kind);
+    if (before.saturating_add(bytes)) as u64 > limit {
+        return Err(over(exchange, kind, limit).into());
+    }
+    hold(exchange, bytes)?;
+    let data = memory::read(caller, from, length, limit)?;
+    room_to_write(exchange_of(caller)?, kind)?.extend_from_slice(&data);
+    Ok(())
+}
+
+/// What the guest has written of a body so far.
+fn room_to_write(exchange: &mut Exchange, kind: i32) -> wasmtime::Result<&mut BytesMut> {
+    let written = match kind {
+        REQUEST => {
+            exchange.before_next("writes the request's body")?;
+            &mut exchange.request_body.written
+        }
+        RESPONSE => {
+            exchange.before_next_or_buffered("writes the body")?;
+            &mut exchange.response_body.written
+        }
         other => return Err(broken(format!("names the body {other}, which is none"))),
     };
-    let data = memory::read(caller, from, length, limit)?;
-    let exchange = exchange_of(caller)?;
+    Ok(written.get_or_insert_default())
+}
+
+fn limit_of(exchange: &Exchange, kind: i32) -> u64 {
+    let limits = exchange.hosted().limits();
+    if kind == REQUEST { limits.request } else { limits.response }
+}
+
+fn over(exchange: &Exchange, kind: i32, limit: u64) -> Error {
+    let name = &exchange.hosted().name;
     match kind {
-        REQUEST => exchange.before_next("writes the request's body")?,
-        _ => exchange.before_next_or_buffered("writes the body")?,
+        REQUEST => Error::new(Code::GuestLimit, format!("guest `{name}` wrote a request of more than {limit} bytes"))
+            .limit(key::REQUEST, limit),
+        _ => output::response_over(name, limit),
     }
-    hold(exchange, data.len())?;
-    let name = exchange.hosted().name.clone();
-    let written =
-        if kind == REQUEST { &mut exchange.request_body.written } else { &mut exchange.response_body.written };
-    let written = written.get_or_insert_default();
-    if (written.len() + data.len()) as u64 > limit {
-        return Err(match kind {
-            RESPONSE => output::response_over(&name, limit),
-            _ => Error::new(Code::GuestLimit, format!("guest `{name}` wrote a request of more than {limit} bytes"))
-                .hint(format!("raise `{key}` of the guest if that much is meant"))
-                .limit(key, limit),
-        }
-        .into());
-    }
-    written.extend_from_slice(&data);
-    Ok(())
 }
 
 /// Takes room for what is held on behalf of the guest.
@@ -206,12 +219,17 @@ enum Next {
 }
 
 impl ResponseBody {
-    pub(super) fn of_next(stream: Body, buffered: Option<Bytes>) -> Self {
-        let next = match buffered {
-            Some(whole) => Next::Whole(whole.clone(), whole),
-            None => Next::Streaming(stream),
-        };
-        Self { next: Some(next), written: None }
+    pub(super) fn whole(bytes: Bytes) -> Self {
+        Self { next: Some(Next::Whole(bytes.clone(), bytes)), written: None }
+    }
+
+    pub(super) fn streaming(stream: Body) -> Self {
+        Self { next: Some(Next::Streaming(stream)), written: None }
+    }
+
+    /// What the guest has written.
+    pub(super) fn take_written(&mut self) -> Bytes {
+        self.written.take().map(BytesMut::freeze).unwrap_or_default()
     }
 
     fn read(&mut self, room: usize) -> Option<Bytes> {

@@ -173,7 +173,8 @@ impl Exchange {
         request
     }
 
-    /// The answer of the next handler. What the guest said before stays where that says nothing.
+    /// The answer of the next handler. What the guest said before stays where that says nothing, and what it wrote before
+    /// comes first, as in Dapr's own host.
     pub(crate) fn receive(&mut self, response: Response<Body>, buffered: Option<Bytes>) {
         let (mut parts, stream) = response.into_parts();
         let said = std::mem::take(&mut self.response.headers);
@@ -181,11 +182,16 @@ impl Exchange {
         for (name, value) in said.iter().filter(|(name, _)| !parts.headers.contains_key(*name)) {
             kept.append(name, value.clone());
         }
-        self.response_length = parts.headers.get(header::CONTENT_LENGTH).cloned();
+        let before = self.response_body.take_written();
+        self.response_length = parts.headers.get(header::CONTENT_LENGTH).filter(|_| before.is_empty()).cloned();
         parts.headers.extend(kept);
         self.response = parts;
         self.status_set = false;
-        self.response_body = ResponseBody::of_next(stream, buffered);
+        self.response_body = match buffered {
+            Some(whole) if before.is_empty() => ResponseBody::whole(whole),
+            Some(whole) => ResponseBody::whole([before, whole].concat().into()),
+            None => ResponseBody::streaming(begun(before, Some(stream))),
+        };
     }
 
     /// Whether the guest has an answer of its own.
