@@ -26,6 +26,10 @@ struct Json {
 pub(super) async fn invoke(sidecar: &dyn Sidecar, binding: &str, call: Call) -> Result<Response<Body>> {
     let trace = trace(&call);
     let bytes = body::collect(call.body, call.max_body).await?;
+    // Derived readers take an array for the fields in their order; daprd's doesn't.
+    if bytes.trim_ascii_start().starts_with(b"[") {
+        return Err(json::malformed("an array is no request of a binding"));
+    }
     let asked: Option<Json> = json::body(&bytes)?;
     let Json { operation, data, mut metadata } = asked.unwrap_or_default();
     metadata.extend(trace);
