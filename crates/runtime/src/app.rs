@@ -47,6 +47,7 @@ impl App {
         let router = Router::new(&spec.app_id, spec.routes, &names)?;
         spec.triggers.iter().try_for_each(|trigger| check_trigger(&spec.app_id, trigger, &spec.guests))?;
         spec.guests.iter().try_for_each(|guest| check_limits(&spec.app_id, guest))?;
+        spec.guests.iter().try_for_each(|guest| check_kind(&spec.app_id, guest))?;
         let app_id: Arc<str> = spec.app_id.as_str().into();
         spec.guests.iter().for_each(|guest| say_mapping(&app_id, guest));
         let guests = spec.guests.into_iter().map(|guest| {
@@ -87,6 +88,7 @@ impl App {
         let place = self.0.guests.iter().find(|guest| *guest.load().name == *spec.name);
         let place = place.ok_or_else(|| no_guest(app, &spec.name))?;
         check_limits(app, &spec)?;
+        check_kind(app, &spec)?;
         let specs = std::slice::from_ref(&spec);
         let mut triggers = self.0.triggers.iter().filter(|trigger| trigger.guest == spec.name);
         triggers.try_for_each(|trigger| check_trigger(app, trigger, specs))?;
@@ -217,6 +219,17 @@ fn say_mapping(app: &str, spec: &GuestSpec) {
     for line in &spec.guest.inspection().mapping {
         tracing::info!(app, guest = spec.name, "{line}");
     }
+}
+
+/// Middleware is asked on the way to an app, and can't be one.
+fn check_kind(app: &str, spec: &GuestSpec) -> Result<(), Error> {
+    if spec.guest.kind() != GuestKind::Middleware {
+        return Ok(());
+    }
+    let what =
+        format!("guest `{}` of app `{app}` is middleware of http-wasm, which answers no requests by itself", spec.name);
+    Err(Error::new(Code::GuestInvalid, what)
+        .hint("name it by a component `middleware.http.wasm` in the `appHttpPipeline` of a Configuration"))
 }
 
 /// A limit below what a guest declares would fail at every call, so it fails here.

@@ -78,7 +78,7 @@ impl Hosted {
 
     /// Waits for a turn: first of the guest, then of the process, so that one guest's queue holds up no other's. The only
     /// call of a guest waits for no others: busy guests can't keep a rare one out.
-    async fn admit(&self) -> Result<(Permit, Permit), Error> {
+    pub(crate) async fn admit(&self) -> Result<(Permit, Permit), Error> {
         let asked = Instant::now();
         let wait = self.limits().queue_wait;
         let guest = self.gate.enter(wait).await.map_err(|waited| self.overloaded(waited))?;
@@ -160,7 +160,7 @@ impl Call {
             .limit(key::TIMEOUT, u64::try_from(limit.as_millis()).unwrap_or(u64::MAX))
     }
 
-    fn scope(&self, trigger: &'static str) -> Arc<Scope> {
+    pub(crate) fn scope(&self, trigger: &'static str) -> Arc<Scope> {
         let (app, guest, request_id) =
             (Arc::clone(&self.hosted.app), Arc::clone(&self.hosted.name), Arc::clone(&self.request));
         Arc::new(Scope { app, guest: Some(guest), request_id, trace: self.trace, trigger: Some(trigger) })
@@ -227,7 +227,8 @@ pub(crate) async fn event<E: Event>(
     judged(hosted, trigger, handled.await)
 }
 
-fn judged<T>(hosted: &Hosted, trigger: &'static str, result: Result<T, Error>) -> Result<T, Error> {
+/// Counts and logs what failed.
+pub(crate) fn judged<T>(hosted: &Hosted, trigger: &'static str, result: Result<T, Error>) -> Result<T, Error> {
     if let Err(error) = &result {
         hosted.counters.failed(error.code());
         let (app, guest) = (&*hosted.app, &*hosted.name);
@@ -254,7 +255,7 @@ async fn admitted(
 
 /// Runs a call where guests run: here, if this is such a thread, since handing a call over and its answer back costs more
 /// than many a call; else there. A client that goes away drops this future, and with it the guest.
-async fn on_guest_thread<T: Send + 'static>(
+pub(crate) async fn on_guest_thread<T: Send + 'static>(
     call: &Call,
     future: impl Future<Output = Result<T, Error>> + Send + 'static,
 ) -> Result<T, Error> {

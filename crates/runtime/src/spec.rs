@@ -40,6 +40,8 @@ pub struct GuestSpec {
     pub preopens: Vec<Preopen>,
     /// What one call may use.
     pub limits: Limits,
+    /// Whether clocks and random numbers are made up, the same in every call.
+    pub strict: bool,
     /// Models by the name that the guest uses.
     pub models: BTreeMap<String, Arc<pillion_nn::Model>>,
 }
@@ -54,6 +56,7 @@ impl GuestSpec {
             args: Vec::new(),
             preopens: Vec::new(),
             limits: Limits::default(),
+            strict: false,
             models: BTreeMap::new(),
         }
     }

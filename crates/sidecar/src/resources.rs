@@ -7,7 +7,7 @@ mod load;
 mod subscription;
 
 pub use component::{Component, MetadataItem, MetadataValue};
-pub use configuration::{Configuration, SecretScope};
+pub use configuration::{Configuration, Handler, SecretScope};
 pub use endpoint::HttpEndpoint;
 pub use subscription::DeclaredSubscription;
 

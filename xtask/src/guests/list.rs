@@ -120,6 +120,7 @@ pub(crate) const GUESTS: &[Guest] = &[
     test("message-wasi", "guests/message-wasi", REACTOR),
     test("message-wasmcloud", "guests/message-wasmcloud", REACTOR),
     test("http-subscriber", "guests/http-subscriber", REACTOR),
+    test("http-wasm", "guests/http-wasm", Kind::Bindgen),
     test("tf-first", "guests/tf-first", Kind::Bindgen),
     test("tf-second", "guests/tf-second", Kind::Bindgen),
     test("wasi-cases", "guests/wasi-cases", REACTOR),

@@ -17,7 +17,7 @@ use anyhow::{Context, Result, anyhow};
 use bytes::Bytes;
 use http::{HeaderMap, Request};
 use pillion_api::{
-    AppChannel, Error, Sidecar, body,
+    AppChannel, Error, Pipeline, Sidecar, body,
     pubsub::{Destination, TopicStatus},
 };
 use pillion_runtime::{App, Runtime};
@@ -114,7 +114,7 @@ fn app(runtime: &Runtime, planned: &PlannedApp, fake: &Arc<Fake>) -> Result<App>
     let told = fake.clone();
     let policy = Policy::new(fake.clone(), allow, app.app_id.clone());
     let policy: Arc<dyn Sidecar> = Arc::new(policy.on_denied(Arc::new(move |list, name| told.deny(list, name))));
-    wasm::app(runtime, planned, &variables, policy, [(port, app.app_id.clone())].into())
+    wasm::app(runtime, planned, &variables, (policy, Pipeline::default()), [(port, app.app_id.clone())].into())
 }
 
 /// A guest may go on after its answer, and ask for more.

@@ -22,7 +22,7 @@ use crate::{
 use anyhow::Result;
 use futures_util::future::BoxFuture;
 use pillion_runtime::Runtime;
-use pillion_sidecar::Run;
+use pillion_sidecar::{Run, run::RunConfig};
 use std::{
     collections::HashMap,
     net::IpAddr,
@@ -95,7 +95,7 @@ impl Running {
         }
         let mut start = Start {
             runtime: &runtime,
-            run: Run::new(pillion_sidecar::run::RunConfig::default()),
+            run: Run::new(RunConfig { programs: Some(Arc::new(runtime.clone())), ..RunConfig::default() }),
             metrics: Metrics::new(),
             traces: &settings.traces,
             shutdown,

@@ -23,7 +23,7 @@ use crate::{
     },
 };
 use anyhow::{Result, anyhow};
-use pillion_api::{AppChannel, Diagnostic, Sidecar};
+use pillion_api::{AppChannel, Diagnostic, Pipeline, Sidecar};
 use pillion_runtime::{GuestSpec, Runtime};
 use pillion_sidecar::{Embedded, EmbeddedConfig, Policy, RemoteApp, Run, remote_app::Protocol};
 use std::{
@@ -121,7 +121,7 @@ impl Start<'_> {
         let (mut served, mut channel, mut watch, mut stop) = (None, None, None, None);
         match &planned.app.kind {
             AppKind::Wasm(_) => {
-                let app = Arc::new(self.wasm(&planned, &variables, sidecar.calls())?);
+                let app = Arc::new(self.wasm(&planned, &variables, &sidecar)?);
                 guests.push(Launched { app: app.clone(), variables });
                 sidecar.start(Some(self.traced(&app_id, app.clone())));
                 channel = self.behind_daprd.then(|| Arc::new(behind_daprd::channel(&planned, &app)));
@@ -172,7 +172,8 @@ impl Start<'_> {
             }
         });
         let token = environment::dapr_api_token().and_then(ApiToken::new);
-        let service = services::dapr(sidecar, Arc::new(self.context(token, readiness, max_body)));
+        let pipeline = sidecar.http_pipeline().clone();
+        let service = services::dapr(sidecar, Arc::new(self.context(token, pipeline, readiness, max_body)));
         serve(
             listener,
             service,
@@ -181,25 +182,31 @@ impl Start<'_> {
         )
     }
 
-    fn context(&self, api_token: Option<ApiToken>, readiness: Arc<Readiness>, max_body: u64) -> ApiContext {
+    fn context(
+        &self,
+        api_token: Option<ApiToken>,
+        pipeline: Pipeline,
+        readiness: Arc<Readiness>,
+        max_body: u64,
+    ) -> ApiContext {
         let shutdown = self.shutdown.clone();
         let on_shutdown = Box::new(move |kind| match kind {
             ShutdownKind::Graceful => shutdown.notify_one(),
             ShutdownKind::Forced => exit_now(0),
         });
-        ApiContext { api_token, readiness, max_body, on_shutdown: Some(on_shutdown) }
+        ApiContext { api_token, pipeline, readiness, max_body, on_shutdown: Some(on_shutdown) }
     }
 
     fn wasm(
         &self,
         planned: &PlannedApp,
         variables: &[(String, String)],
-        sidecar: Arc<dyn Sidecar>,
+        sidecar: &AppSidecar,
     ) -> Result<pillion_runtime::App> {
         let app = &planned.app;
         let allow = app.wasm().map(|wasm| wasm.allow.clone()).unwrap_or_default();
-        let allowed: Arc<dyn Sidecar> = Arc::new(Policy::new(sidecar, allow, app.app_id.clone()));
-        wasm::app(self.runtime, planned, variables, allowed, self.dapr_ports.clone())
+        let allowed: Arc<dyn Sidecar> = Arc::new(Policy::new(sidecar.calls(), allow, app.app_id.clone()));
+        wasm::app(self.runtime, planned, variables, (allowed, sidecar.http_pipeline()), self.dapr_ports.clone())
     }
 
     fn variables(&self, planned: &PlannedApp, chosen: Chosen) -> Vec<(String, String)> {

@@ -3,7 +3,7 @@
 use super::plan::PlannedApp;
 use crate::dapr_api::{self, ApiContext, Readiness};
 use anyhow::{Result, anyhow};
-use pillion_api::Sidecar;
+use pillion_api::{Pipeline, Sidecar};
 use pillion_runtime::{App, AppSpec, DaprHttp, GuestSpec, Runtime};
 use pillion_sidecar::hops;
 use std::{
@@ -11,7 +11,8 @@ use std::{
     sync::{Arc, atomic::Ordering},
 };
 
-/// Makes the app. `allowed` is what its guests ask: a sidecar that is narrowed already to what they may use.
+/// Makes the app. Its guests ask `allowed`, a sidecar that is narrowed already to what they may use; over HTTP they ask
+/// through its pipeline.
 ///
 /// # Errors
 /// The runtime's; an app that is not one of guests.
@@ -19,7 +20,7 @@ pub(crate) fn app(
     runtime: &Runtime,
     planned: &PlannedApp,
     variables: &[(String, String)],
-    allowed: Arc<dyn Sidecar>,
+    (allowed, pipeline): (Arc<dyn Sidecar>, Pipeline),
     dapr_ports: HashMap<u16, String>,
 ) -> Result<App> {
     let app = &planned.app;
@@ -32,17 +33,17 @@ pub(crate) fn app(
         allow: wasm.allow.clone(),
         dapr_ports,
     };
-    let dapr_http = dapr_http(allowed.clone(), app.max_body_size);
+    let dapr_http = dapr_http(allowed.clone(), pipeline, app.max_body_size);
     Ok(runtime.app(spec, allowed, dapr_http)?)
 }
 
 /// Dapr's HTTP API for the guests of an app. A guest asks as its app, and is never let past its own `allow`; it needs no
 /// token.
-fn dapr_http(allowed: Arc<dyn Sidecar>, max_body: u64) -> DaprHttp {
+fn dapr_http(allowed: Arc<dyn Sidecar>, pipeline: Pipeline, max_body: u64) -> DaprHttp {
     let readiness = Arc::<Readiness>::default();
     readiness.outbound.store(true, Ordering::Release);
     readiness.healthy.store(true, Ordering::Release);
-    let context = Arc::new(ApiContext { api_token: None, readiness, max_body, on_shutdown: None });
+    let context = Arc::new(ApiContext { api_token: None, pipeline, readiness, max_body, on_shutdown: None });
     Arc::new(move |request| {
         let (sidecar, context) = (allowed.clone(), context.clone());
         // The guest's own task is on another thread: the count of apps that it was called through comes by header.

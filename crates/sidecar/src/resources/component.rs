@@ -1,6 +1,6 @@
 //! The Component resource: which kind of component, with which metadata, for which apps.
 
-use super::{Origin, load::Head};
+use super::{Handler, Origin, load::Head};
 use crate::{
     clock,
     components::{self, Spec},
@@ -84,6 +84,11 @@ impl Component {
             origin: Origin { file: PathBuf::new(), document: place, at: (1, 1) },
             spec,
         })
+    }
+
+    /// Whether a pipeline means this one.
+    pub(crate) fn is_handler(&self, handler: &Handler) -> bool {
+        self.name == handler.name && self.kind.eq_ignore_ascii_case(&handler.kind) && self.version == handler.version
     }
 
     pub(super) fn read(fields: &mut Fields<'_>, head: Head, findings: &mut Findings) -> Option<Self> {
