@@ -1,7 +1,7 @@
 //! `wasm:`: an app of guests.
 
 use super::{
-    Limits, Model, allow,
+    Actor, Limits, Model, actors, allow,
     keys::{self, BUILD, GUEST, WASM},
     limits, models,
     paths::{Base, Wanted, named},
@@ -36,6 +36,10 @@ pub(crate) struct WasmApp {
     pub(crate) routes: Vec<Route>,
     /// What starts guests beside requests.
     pub(crate) triggers: Vec<Trigger>,
+    /// Actor types, each of a guest.
+    pub(crate) actors: Vec<Actor>,
+    /// Actors that may be active at the same time.
+    pub(crate) max_active_actors: usize,
     /// How all guests are built, for those that don't say it themselves.
     #[allow(dead_code, reason = "each guest has it, too")]
     pub(crate) build: Option<Build>,
@@ -171,12 +175,15 @@ pub(super) fn read(node: &Node, owner: &str, base: Base<'_>, findings: &mut Find
     let names = routes::Names::new(&fields, &guests);
     let routes = routes::read(&mut fields, &names, base, findings);
     let triggers = routes::read_triggers(&mut fields, &names, findings);
-    routes::check_reached(&fields, &guests, &routes, &triggers, findings);
+    let actors = actors::read(&mut fields, &names, findings);
+    let max_active_actors = actors::read_most(&mut fields, findings);
+    routes::check_reached(&fields, &guests, &routes, &triggers, &actors, findings);
     let models = models::read(fields.entries("models", findings), &owner, base, findings);
     let allow = fields.node("allow").map(|node| allow::read(node, &owner, base, findings));
     let (allow, directories) = allow.unwrap_or_default();
     keys::close(fields, &[WASM], Unknown::Error, findings);
-    Some(WasmApp { guests, routes, triggers, build: defaults.build, models, allow, directories })
+    let build = defaults.build;
+    Some(WasmApp { guests, routes, triggers, actors, max_active_actors, build, models, allow, directories })
 }
 
 fn read_defaults(fields: &mut Fields<'_>, base: Base<'_>, findings: &mut Findings) -> Defaults {
@@ -371,8 +378,12 @@ fn mode_of<'a>(node: &'a Node, owner: &str, findings: &mut Findings) -> Option<&
     match node.text() {
         Some(mode) if MODES.contains(&mode) => return Some(mode),
         Some(mode @ "actor") => {
-            let message = format!("{owner}: `mode: {mode}` is not yet there");
-            findings.error_hint(node.at, message, "leave `mode` out: each call gets a fresh instance");
+            let message = format!("{owner}: `mode: {mode}` is what `actors:` makes of a guest");
+            findings.error_hint(
+                node.at,
+                message,
+                "leave `mode` out, and name the type: `actors: [{ type: …, guest: … }]`",
+            );
         }
         Some(mode) => {
             let message = format!("{owner}: unknown mode `{}`", shown(mode));
