@@ -98,6 +98,7 @@ pub(crate) const GUESTS: &[Guest] = &[
     test("bindgen-wasmedge", "guests/bindgen-wasmedge", Kind::Bindgen),
     test("bindgen-web", "guests/bindgen-web", WEB),
     Guest { package: "bindgen-web", ..test("bindgen-web-slot", "guests/bindgen-web", WEB_SLOT) },
+    test("dapr-actor", "guests/dapr-actor", REACTOR),
     test("dapr-cases", "guests/dapr-cases", REACTOR),
     test("dapr-counter", "guests/dapr-counter", REACTOR),
     test("dapr-orders", "guests/dapr-orders", REACTOR),
