@@ -99,20 +99,22 @@ impl Actors {
         trigger: &'static str,
         event: Event,
     ) -> Result<Bytes, Error> {
+        let stay = self.enter(&event.actor).await?;
+        // After the place is taken: whoever drains sees either the place or that nobody comes any more.
         if self.closed.load(Ordering::Acquire) {
             return Err(Error::new(Code::ShuttingDown, "the process is ending and gives actors no more turns")
                 .retry_after(RETRY_AFTER));
         }
-        let stay = self.enter(&event.actor).await?;
         self.sweep_later(hosted);
-        let answer = turn::take(hosted, &stay, trigger, event.clone()).await;
-        // Nothing of the actor has run yet where its instance found no room.
-        match (answer, self.places.idle()) {
-            (Err(error), Some(idle)) if error.code() == Code::Overloaded && !stay.place.is_active() => {
-                turn::end(idle).await;
-                turn::take(hosted, &stay, trigger, event).await.map_err(|_| error)
-            }
-            (answer, _) => answer,
+        match turn::take(hosted, &stay, trigger, event.clone()).await {
+            Err(error) if found_no_room(&error) && !stay.place.is_active() => match self.places.idle() {
+                Some(idle) => {
+                    turn::end(idle).await;
+                    turn::take(hosted, &stay, trigger, event).await
+                }
+                None => Err(error),
+            },
+            answer => answer,
         }
     }
 
@@ -157,6 +159,12 @@ impl Actors {
             hosted.shared.threads.handle().spawn(sweep(Arc::downgrade(self), pause));
         }
     }
+}
+
+/// Whether an instance could not be made because all memory, or every place for one, is taken: an idle actor may have it.
+/// What a limit of the guest refused is no such thing.
+fn found_no_room(error: &Error) -> bool {
+    error.code() == Code::Overloaded && error.reached().is_none()
 }
 
 /// Ends with the app, or when nobody is left.

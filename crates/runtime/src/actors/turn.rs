@@ -5,6 +5,7 @@ use super::places::Stay;
 use crate::call::{self, Call, Hosted};
 use crate::event;
 use crate::kind::dapr::Live;
+use crate::limits::key;
 use bytes::Bytes;
 use http::HeaderMap;
 use pillion_api::actors::{Actor, Event, Turn};
@@ -70,6 +71,7 @@ async fn wait(hosted: &Hosted, stay: &Stay) -> Result<Held, Error> {
         let shown = crate::output::printable(id.as_bytes());
         Error::new(Code::Overloaded, format!("actor `{kind}/{shown}` had other turns for {patience:?}"))
             .hint("its turns come one after the other: shorten them, or raise `limits.queueWait` of the guest")
+            .limit(key::QUEUE_WAIT, u64::try_from(patience.as_millis()).unwrap_or(u64::MAX))
             .retry_after(patience.max(Duration::from_secs(1)))
     })
 }
