@@ -21,6 +21,7 @@ HANDLERS = {
     "BindingHandler": "binding",
     "JobHandler": "job",
     "ConfigurationHandler": "configuration",
+    "ActorHandler": "actor",
 }
 SDK = Path(__file__).parent
 

@@ -1,5 +1,6 @@
 //! Actors that are guests, behind daprd with placement, scheduler and a store of state.
 
+mod languages;
 mod moves;
 mod times;
 mod turns;
@@ -33,8 +34,13 @@ impl Plane {
 
     /// An app that hosts `Counter`, with further settings of the type and of the app.
     pub fn setup(&self, of_type: &str, of_app: &str) -> Setup {
+        self.setup_of("dapr-actor", of_type, of_app)
+    }
+
+    /// The same of another guest.
+    pub fn setup_of(&self, guest: &str, of_type: &str, of_app: &str) -> Setup {
         let wasm = format!(
-            "{{ source: dapr-actor.wasm, actors: [{{ type: Counter{of_type} }}], allow: {{ actors: [Counter] }}{of_app} }}"
+            "{{ source: {guest}.wasm, actors: [{{ type: Counter{of_type} }}], allow: {{ actors: [Counter] }}{of_app} }}"
         );
         let file = self.dir.path().join("state.db");
         let settings = [("actorStateStore", "true"), ("connectionString", file.to_str().expect("text"))];

@@ -36,7 +36,8 @@ fn each_actor_lives_in_one_of_two_instances_and_moves_when_its_own_ends() {
     let spread = until(|| {
         probe += 1;
         let (left, right) = (format!("left{probe}."), format!("right{probe}."));
-        (call(&first, &left, "get", ""), call(&second, &right, "get", ""));
+        call(&first, &left, "get", "");
+        call(&second, &right, "get", "");
         printed(&mut second).contains("activated left") && printed(&mut first).contains("activated right")
     });
     assert!(spread, "{}\n{}", logs(&mut first), logs(&mut second));
