@@ -165,12 +165,12 @@ pub(crate) async fn serve_changing(
     changes: Option<Changes>,
 ) -> Result<ExitCode> {
     let daprd = choose_sidecar(process.dapr, manifest.apps.len())?;
-    actors::check_hosted(&manifest, daprd.as_ref())?;
     if daprd.is_some() {
         // The file's port is the real daprd's.
         manifest.apps.iter_mut().for_each(|app| app.dapr_http_port = 0);
     }
     let plan = plan(global, &runtime, manifest).await?;
+    actors::check_hosted(&plan.manifest, daprd.as_ref())?;
     let settings = Settings {
         address: process.listen_address,
         metrics_port: process.metrics_port,
