@@ -26,7 +26,7 @@ struct Hosted {
 
 impl Hosted {
     fn new(runtime: &Runtime, most_active: usize, idle: Duration, limits: Limits) -> Self {
-        let allow = Allow { actors: vec!["Counter".into()], ..Allow::default() };
+        let allow = Allow { actors: vec!["Counter".into()], invoke: vec!["other".into()], ..Allow::default() };
         let sidecar = Arc::new(Double { allow, ..Double::default() });
         let types = vec![ActorType { kind: "Counter".into(), guest: "counter".into(), idle }];
         let guests = vec![guest(runtime, limits)];
@@ -181,6 +181,15 @@ async fn a_turn_past_its_deadline_or_its_memory_ends_the_instance() {
 }
 
 #[tokio::test]
+async fn an_argument_over_the_guests_limit_is_refused() {
+    let runtime = runtime();
+    let hosted = Hosted::new(&runtime, 100, NEVER, Limits { request: 10, ..Limits::default() });
+    let error = hosted.call("a", "add", "12345678901").await.expect_err("too large");
+    assert_eq!(error.code(), Code::RequestTooLarge, "{error}");
+    assert_eq!((hosted.active(), hosted.ask("a", "add", "1234567890").await.as_str()), (0, "1234567890"));
+}
+
+#[tokio::test]
 async fn an_actor_that_does_not_begin_is_none() {
     let runtime = runtime();
     let hosted = Hosted::roomy(&runtime);
@@ -210,6 +219,24 @@ async fn a_chain_that_comes_back_is_told_so_at_once() {
     }
     assert!(began.elapsed() < PATIENCE / 2, "{:?}", began.elapsed());
     assert_eq!(hosted.ask("a", "get", "").await, "0", "it is none the worse");
+}
+
+/// Whoever that app calls can't come back either.
+#[tokio::test]
+async fn an_app_that_an_actor_calls_learns_which_actors_wait_for_it() {
+    let runtime = runtime();
+    let hosted = Hosted::roomy(&runtime);
+    for (line, waiting) in [("Counter/b invoke other", 2), ("Counter/b call Counter/c invoke other", 3)] {
+        assert_eq!(hosted.ask("a", "call", line).await, "200");
+        let (app, headers) = hosted.sidecar.invoked.lock().expect("no panic").pop().expect("invoked");
+        let chain = headers["pillion-actors"].to_str().expect("text");
+        assert_eq!((app.as_str(), chain.split('.').count()), ("other", waiting), "{chain}");
+        // As a guest of that app would call it.
+        let metadata = [("pillion-actors".to_owned(), chain.to_owned())].into();
+        let turn = Turn::Invoke { method: "get".into(), data: bytes::Bytes::new() };
+        let error = hosted.turn("a", turn, metadata).await.expect_err("it waits");
+        assert_eq!(error.code(), Code::ActorReentered);
+    }
 }
 
 #[tokio::test]

@@ -2,7 +2,8 @@
 //! actors, long turns, failures and traps.
 
 use pillion_sdk::actor::{self, Actor, Context, Metadata, Reminder, Timer};
-use pillion_sdk::text;
+use pillion_sdk::bindings::service::pillion::dapr::types::Request;
+use pillion_sdk::{invocation, text};
 use std::time::Duration;
 
 /// The key of the count.
@@ -44,6 +45,7 @@ impl Actor for Counter {
             }
             "grow" => std::hint::black_box(vec![1_u8; data.parse().map_err(|_| "no number")?]).len().to_string(),
             "call" => self.call(&data)?,
+            "invoke" => invoke(&data)?,
             "remind" => self.remind(&data)?,
             "forget" => self.context.end_reminder(&data).map(|()| String::new()).map_err(text)?,
             "start-timer" => self.start_timer(&data)?,
@@ -106,6 +108,13 @@ impl Counter {
             .map_err(text)?;
         Ok(String::new())
     }
+}
+
+/// Asks an app whatever it answers.
+fn invoke(app_id: &str) -> Result<String, String> {
+    let (method, path) = ("POST".to_owned(), "/".to_owned());
+    let request = Request { method, path, headers: Vec::new(), body: Vec::new() };
+    invocation::invoke(app_id, &request).map(|answer| answer.status.to_string()).map_err(text)
 }
 
 fn words<const N: usize>(line: &str) -> [String; N] {

@@ -11,6 +11,7 @@ pub(crate) mod keys;
 mod limits;
 mod lone;
 mod models;
+mod modes;
 mod paths;
 mod ports;
 mod read;

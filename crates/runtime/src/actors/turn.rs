@@ -9,7 +9,7 @@ use crate::limits::key;
 use bytes::Bytes;
 use http::HeaderMap;
 use pillion_api::actors::{Actor, Event, Turn};
-use pillion_api::{Code, Error, Metadata};
+use pillion_api::{Code, Error, Metadata, body};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::OwnedMutexGuard;
@@ -38,6 +38,7 @@ pub(super) async fn take(
     trigger: &'static str,
     event: Event,
 ) -> Result<Bytes, Error> {
+    check_size(hosted, &event.turn)?;
     let headers = event::of_actor(&event);
     let chain = Chain::of(&headers);
     chain.check(&event.actor)?;
@@ -61,6 +62,19 @@ pub(super) async fn take(
         answer
     };
     call::to_its_end(&call, trigger, work).await
+}
+
+/// An argument comes whole, and is the guest's to bound.
+fn check_size(hosted: &Hosted, turn: &Turn) -> Result<(), Error> {
+    let limit = hosted.limits().request;
+    match turn {
+        Turn::Invoke { data, .. } | Turn::Timer { data, .. } | Turn::Reminder { data, .. }
+            if data.len() as u64 > limit =>
+        {
+            Err(body::too_large(limit))
+        }
+        _ => Ok(()),
+    }
 }
 
 async fn wait(hosted: &Hosted, stay: &Stay) -> Result<Held, Error> {

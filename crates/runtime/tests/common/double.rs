@@ -5,8 +5,8 @@ use http::Response;
 use pillion_api::metadata::{ComponentMetadata, SidecarMetadata};
 use pillion_api::policy::{Allow, List};
 use pillion_api::{
-    AppChannel, Body, Code, Error, Invocation, Metadata, Result, Sidecar, actors, bindings, configuration, pubsub,
-    secrets, state,
+    AppChannel, Body, Code, Error, Invocation, Metadata, Result, Sidecar, Target, actors, bindings, body,
+    configuration, pubsub, secrets, state,
 };
 use pillion_runtime::App;
 use std::collections::BTreeMap;
@@ -34,6 +34,8 @@ pub struct Double {
     pub actors: Mutex<BTreeMap<(actors::Actor, String), bytes::Bytes>>,
     /// The app that hosts all actors, once it is there.
     pub host: OnceLock<App>,
+    /// Apps that were invoked, with the headers of the request.
+    pub invoked: Mutex<Vec<(String, http::HeaderMap)>>,
     /// Whether the store can be queried.
     pub queries: bool,
 }
@@ -84,8 +86,11 @@ impl Sidecar for Double {
         "app"
     }
 
-    async fn invoke(&self, _: Invocation) -> Result<Response<Body>> {
-        not_here()
+    async fn invoke(&self, invocation: Invocation) -> Result<Response<Body>> {
+        let Target::App(app) = invocation.target else { return not_here() };
+        self.allow.check("app", List::Invoke, &app, "")?;
+        self.invoked.lock().expect("no panic").push((app, invocation.request.headers().clone()));
+        Ok(Response::new(body::empty()))
     }
 
     async fn get_state(&self, store: &str, get: state::Get) -> Result<Option<state::Item>> {
