@@ -9,6 +9,7 @@ import { order } from './orders.js';
 export { bindingHandler } from './cleaner.js';
 export { jobHandler } from './reminder.js';
 export { topicHandler } from './shipping.js';
+export { actorHandler } from './tally.js';
 
 export const invocationHandler = http.handler((request) => {
   const [, area, name] = http.route(request).split('/');

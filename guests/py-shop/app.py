@@ -9,6 +9,7 @@ from pillion_sdk import http
 from pillion_sdk.http import Request, Response
 from reminder import JobHandler as JobHandler
 from shipping import TopicHandler as TopicHandler
+from tally import ActorHandler as ActorHandler
 
 
 def answer(request: Request) -> Response:

@@ -10,7 +10,7 @@ import { fileURLToPath } from 'node:url';
 
 const VERSION = '0.1.0';
 /** What a guest may export; each is an interface of `pillion:dapr`. */
-const HANDLERS = ['invocation', 'topic', 'bulk-topic', 'binding', 'job', 'configuration'];
+const HANDLERS = ['invocation', 'topic', 'bulk-topic', 'binding', 'job', 'configuration', 'actor'];
 
 const [source, out] = process.argv.slice(2);
 if (!source || !out) fail('usage: pillion-js SOURCE OUT.wasm');

@@ -1,10 +1,11 @@
 //! What Dapr may ask of an app.
 
 use crate::{
-    Body, Code, Error, Result, bindings, configuration, jobs,
+    Body, Code, Error, Result, actors, bindings, configuration, jobs,
     pubsub::{BulkDelivery, Delivery, Subscription, TopicStatus},
 };
 use async_trait::async_trait;
+use bytes::Bytes;
 use http::{Request, Response};
 
 /// What an app answers that has nothing to take such an event.
@@ -55,5 +56,11 @@ pub trait AppChannel: Send + Sync {
     /// Hands changed configuration values to the app. Over HTTP it is `POST /configuration/<store>/<key>`, once a key.
     async fn configuration_update(&self, update: configuration::Update) -> Result<()> {
         unhandled("update of the configuration store", &update.store)
+    }
+
+    /// Gives an actor of the app its turn; answers what its method answers. Turns of one actor come one after the other.
+    /// [`Code::RouteNotFound`] says that the app hosts no such type.
+    async fn actor_turn(&self, event: actors::Event) -> Result<Bytes> {
+        unhandled("call of an actor of the type", &event.actor.kind)
     }
 }

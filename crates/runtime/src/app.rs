@@ -2,6 +2,7 @@
 
 mod channel;
 
+use crate::actors::Actors;
 use crate::call::{self, Hosted};
 use crate::files::not_allowed;
 use crate::hosts::Hosts;
@@ -32,6 +33,7 @@ struct Inner {
     guests: Box<[ArcSwap<Hosted>]>,
     router: Router,
     triggers: Vec<Trigger>,
+    actors: Arc<Actors>,
 }
 
 impl App {
@@ -48,6 +50,7 @@ impl App {
         spec.triggers.iter().try_for_each(|trigger| check_trigger(&spec.app_id, trigger, &spec.guests))?;
         spec.guests.iter().try_for_each(|guest| check_limits(&spec.app_id, guest))?;
         spec.guests.iter().try_for_each(|guest| check_kind(&spec.app_id, guest))?;
+        let actors = Actors::new(&spec.app_id, spec.actors.types, spec.actors.most_active, &spec.guests)?;
         let app_id: Arc<str> = spec.app_id.as_str().into();
         spec.guests.iter().for_each(|guest| say_mapping(&app_id, guest));
         let guests = spec.guests.into_iter().map(|guest| {
@@ -58,7 +61,7 @@ impl App {
         });
         // A vector would keep the room of the specifications that it is made of.
         let guests = guests.collect::<Vec<_>>().into_boxed_slice();
-        Ok(Self(Arc::new(Inner { id: spec.app_id, guests, router, triggers: spec.triggers })))
+        Ok(Self(Arc::new(Inner { id: spec.app_id, guests, router, triggers: spec.triggers, actors })))
     }
 
     /// The Dapr app id.
@@ -92,6 +95,7 @@ impl App {
         let specs = std::slice::from_ref(&spec);
         let mut triggers = self.0.triggers.iter().filter(|trigger| trigger.guest == spec.name);
         triggers.try_for_each(|trigger| check_trigger(app, trigger, specs))?;
+        self.0.actors.check_replaced(&spec)?;
         let old = place.load_full();
         let new = Arc::new(old.replaced_by(spec));
         place.store(Arc::clone(&new));
@@ -130,6 +134,17 @@ impl App {
                 follow(&guest, trigger);
             }
         }
+    }
+
+    /// Active actors by type.
+    pub fn active_actors(&self) -> Vec<(String, usize)> {
+        self.0.actors.counts()
+    }
+
+    /// Gives actors no more turns, and deactivates all of them after those that they have been promised. Called at the end,
+    /// when no more calls come and the sidecar still answers.
+    pub async fn end_actors(&self) {
+        self.0.actors.drain().await;
     }
 
     async fn dispatch(&self, trigger: &'static str, mut request: Request<Body>) -> Result<Response<Body>, Error> {

@@ -4,6 +4,7 @@
 //! ([`pillion_api::AppChannel`]); its guests reach out by the [`pillion_api::Sidecar`] that it was made with. Guests run
 //! on threads of their own; everything that this crate does for them on the caller's side only waits.
 
+mod actors;
 mod address;
 mod admission;
 mod app;
@@ -53,5 +54,5 @@ pub use limits::Limits;
 pub use options::Options;
 pub use residents::CodeStats;
 pub use runtime::{LoadOptions, Runtime, StartError};
-pub use spec::{AppSpec, DaprHttp, GuestSpec, On, Preopen, Route, RouteTarget, Trigger};
+pub use spec::{ActorType, Actors, AppSpec, DaprHttp, GuestSpec, On, Preopen, Route, RouteTarget, Trigger};
 pub use stats::{DURATION_BUCKETS_MS, GuestStats};

@@ -1,6 +1,7 @@
 //! The one way out for a guest's HTTP requests: to an app by the sidecar, to a Dapr port in process, or, if `allow.hosts`
 //! grants it, to a host outside.
 
+use crate::actors::CHAIN;
 use crate::call::{Call, random_u64};
 use crate::dial::{self, HttpClient, Prohibited};
 use crate::hosts::{Hosts, normal_host};
@@ -21,9 +22,10 @@ const APP_DOMAIN: &str = ".dapr";
 /// How many apps a call has gone through; a guest can't begin anew.
 pub(crate) const HOPS: HeaderName = HeaderName::from_static("pillion-hops");
 /// Headers that say who someone is: only the sidecar sets them.
-const RESERVED: [HeaderName; 6] = [
+const RESERVED: [HeaderName; 7] = [
     HeaderName::from_static("dapr-caller-app-id"),
     HOPS,
+    CHAIN,
     HeaderName::from_static("dapr-callee-app-id"),
     HeaderName::from_static("dapr-caller-namespace"),
     HeaderName::from_static("dapr-api-token"),
@@ -109,6 +111,9 @@ impl Outgoing {
             && let Some(hops) = &call.hops
         {
             headers.insert(HOPS, hops.clone());
+        }
+        if *destination != Destination::Outside {
+            call.actors.dress(headers);
         }
         let child = call.trace.child(random_u64()).to_string();
         if let Ok(traceparent) = HeaderValue::try_from(child) {

@@ -21,6 +21,7 @@ HANDLERS = {
     "BindingHandler": "binding",
     "JobHandler": "job",
     "ConfigurationHandler": "configuration",
+    "ActorHandler": "actor",
 }
 # What comes of other packages than `pillion:dapr`.
 OTHERS = {name: f"wasi:nn/{name}@0.2.0-rc-2024-10-28" for name in ("graph", "tensor")}

@@ -32,6 +32,7 @@ pub mod bindings {
     pub mod service;
     pub mod topic_handler;
 }
+pub mod actor;
 mod handlers;
 pub mod http;
 pub mod pubsub;

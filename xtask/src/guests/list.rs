@@ -101,6 +101,7 @@ pub(crate) const GUESTS: &[Guest] = &[
     test("bindgen-web", "guests/bindgen-web", Kind::Web),
     Guest { package: "bindgen-web", flags: WEB_SLOT, ..test("bindgen-web-slot", "guests/bindgen-web", Kind::Web) },
     test("dapr-calls", "guests/dapr-calls", REACTOR),
+    test("dapr-actor", "guests/dapr-actor", REACTOR),
     test("dapr-cases", "guests/dapr-cases", REACTOR),
     test("dapr-cleaner", "guests/dapr-cleaner", REACTOR),
     test("dapr-counter", "guests/dapr-counter", REACTOR),

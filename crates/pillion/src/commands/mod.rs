@@ -18,7 +18,7 @@ pub(crate) mod up;
 use crate::{
     environment::{self, Announced},
     flags::{Dapr, Global, Process},
-    launch::{Changes, Plan, Settings, Work, models::Store, run_until_ended},
+    launch::{Changes, Plan, Settings, Work, actors, models::Store, run_until_ended},
     manifest::{FILE_NAME, Manifest, Places},
     print,
     telemetry::{logging, otlp, traces::Traces},
@@ -113,10 +113,20 @@ pub(crate) fn cache_dir(global: &Global) -> Option<PathBuf> {
 
 /// A runtime with its cache.
 pub(crate) fn runtime(global: &Global, process: Option<&Process>) -> Result<Runtime> {
+    runtime_with(global, process, 0)
+}
+
+/// The same with room for the actors of a run file.
+pub(crate) fn runtime_for(global: &Global, process: &Process, manifest: &Manifest) -> Result<Runtime> {
+    runtime_with(global, Some(process), actors::instances(manifest))
+}
+
+fn runtime_with(global: &Global, process: Option<&Process>, actors: u32) -> Result<Runtime> {
     let defaults = Options::default();
     let options = Options {
         cache_dir: cache_dir(global).map(|cache| cache.join("code")),
         guest_threads: process.and_then(|process| process.guest_threads).unwrap_or(defaults.guest_threads),
+        max_instances: defaults.max_instances.saturating_add(actors),
         memory_budget: process.map_or(defaults.memory_budget, |process| process.memory_budget),
         ..defaults
     };
@@ -147,7 +157,7 @@ pub(crate) async fn serve_to_end(
     manifest: Manifest,
     links: bool,
 ) -> Result<ExitCode> {
-    let runtime = runtime(global, Some(process))?;
+    let runtime = runtime_for(global, process, &manifest)?;
     serve_changing(global, process, runtime, manifest, links, None).await
 }
 
@@ -166,6 +176,7 @@ pub(crate) async fn serve_changing(
         manifest.apps.iter_mut().for_each(|app| app.dapr_http_port = 0);
     }
     let plan = plan(global, &runtime, manifest).await?;
+    actors::check_hosted(&plan.manifest, daprd.as_ref())?;
     let settings = Settings {
         address: process.listen_address,
         metrics_port: process.metrics_port,
@@ -173,7 +184,7 @@ pub(crate) async fn serve_changing(
         traces: traces()?,
         links,
         // `serve` is what stands behind a daprd; what the other verbs start does where one announced itself.
-        behind_daprd: !links || environment::daprd_is_announced(),
+        behind_daprd: !links || daprd.is_some() || environment::daprd_is_announced(),
         changes,
         daprd,
     };

@@ -1,5 +1,6 @@
 //! From a manifest to running apps, and back: everything is loaded first, then every port is bound, then apps start.
 
+pub(crate) mod actors;
 mod behind_daprd;
 mod code;
 mod collect;

@@ -77,6 +77,8 @@ pub(crate) struct RunningApp {
     pub(crate) dapr: Option<Server>,
     pub(crate) app: Option<Server>,
     pub(crate) channel: Option<Arc<Channel>>,
+    /// The app itself, if it is one of guests.
+    pub(crate) guests: Option<Arc<pillion_runtime::App>>,
     pub(crate) watch: Option<tokio::task::JoinHandle<Exit>>,
     pub(crate) stop: Option<tokio::sync::oneshot::Sender<Duration>>,
 }
@@ -118,7 +120,7 @@ impl Start<'_> {
             AppSidecar::Daprd(_) => None,
         };
         let variables = self.variables(&planned, chosen);
-        let (mut served, mut channel, mut watch, mut stop) = (None, None, None, None);
+        let (mut served, mut channel, mut own, mut watch, mut stop) = (None, None, None, None, None);
         match &planned.app.kind {
             AppKind::Wasm(_) => {
                 let app = Arc::new(self.wasm(&planned, &variables, &sidecar)?);
@@ -126,6 +128,7 @@ impl Start<'_> {
                 sidecar.start(Some(self.traced(&app_id, app.clone())));
                 channel = self.behind_daprd.then(|| Arc::new(behind_daprd::channel(&planned, &app)));
                 app.follow_configuration();
+                own = Some(app.clone());
                 let limits = EdgeLimits { body_bytes: largest_request(&planned), ..EdgeLimits::app() };
                 let observe = self.observe(&app_id, PortKind::App);
                 // A Wasm app's port was bound with the others.
@@ -142,7 +145,7 @@ impl Start<'_> {
             }
             AppKind::SidecarOnly => sidecar.start(remote(&planned)?.map(|app| self.traced(&app_id, app))),
         }
-        Ok(RunningApp { sidecar, dapr, app: served, channel, watch, stop })
+        Ok(RunningApp { sidecar, dapr, app: served, channel, guests: own, watch, stop })
     }
 
     async fn open(&self, planned: &PlannedApp, ports: &AppPorts) -> Result<AppSidecar> {

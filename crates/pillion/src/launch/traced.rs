@@ -2,9 +2,10 @@
 
 use crate::telemetry::traces::{Span, Traces};
 use async_trait::async_trait;
+use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Request, Response};
 use pillion_api::{
-    AppChannel, Body, Error, Result, bindings, configuration, jobs,
+    AppChannel, Body, Error, Result, actors, bindings, configuration, jobs,
     pubsub::{BulkDelivery, Delivery, Subscription, TopicStatus},
 };
 use std::sync::Arc;
@@ -92,6 +93,17 @@ impl AppChannel for Traced {
         let mut span = self.span("configuration_update", &HeaderMap::new());
         span.set("dapr.configuration", update.store.as_str());
         judged(span, self.app.configuration_update(update).await)
+    }
+
+    async fn actor_turn(&self, mut event: actors::Event) -> Result<Bytes> {
+        let mut headers = HeaderMap::new();
+        if let Some(Ok(parent)) = event.traceparent.as_deref().map(HeaderValue::from_str) {
+            headers.insert("traceparent", parent);
+        }
+        let mut span = self.span("actor_turn", &headers);
+        span.set("dapr.actor_type", event.actor.kind.as_str());
+        event.traceparent = Some(span.context().to_string());
+        judged(span, self.app.actor_turn(event).await)
     }
 }
 

@@ -1,6 +1,6 @@
 //! An app of guests made of its part of the plan, whoever its sidecar is.
 
-use super::plan::PlannedApp;
+use super::{actors, plan::PlannedApp};
 use crate::dapr_api::{self, ApiContext, Readiness};
 use anyhow::{Result, anyhow};
 use pillion_api::{Pipeline, Sidecar};
@@ -30,6 +30,7 @@ pub(crate) fn app(
         guests: planned.guests.iter().map(|guest| with_environment(guest, variables)).collect(),
         routes: wasm.routes.iter().map(route).collect(),
         triggers: wasm.triggers.iter().map(trigger).collect(),
+        actors: actors::spec(wasm),
         allow: wasm.allow.clone(),
         dapr_ports,
     };

@@ -58,6 +58,8 @@ pub(crate) const BLOCKS: &[Block] = &[
     Block { path: "apps[].wasm.guests.<name>", keys: GUEST },
     Block { path: "apps[].wasm.routes[]", keys: ROUTE },
     Block { path: "apps[].wasm.on[]", keys: ON },
+    Block { path: "apps[].wasm.actors[]", keys: ACTOR },
+    Block { path: "apps[].wasm.actors[].reentrancy", keys: REENTRANCY },
     Block { path: "apps[].wasm.build", keys: BUILD },
     Block { path: "apps[].wasm.limits", keys: LIMITS },
     Block { path: "apps[].wasm.models.<name>", keys: MODEL },
@@ -148,6 +150,8 @@ pub(super) const WASM: &[Key] = &[
     key("call", "text", "found by its shape", "the export to call, where a guest has several"),
     key("routes", "list", "everything to the only guest", "who answers which path"),
     key("on", "list", "", "what starts a guest beside requests"),
+    key("actors", "list", "", "actor types that the app hosts beside a daprd"),
+    key("maxActiveActors", "number", "500", "actors that are active at the same time; at most 5000"),
     key("env", "mapping of texts", "", "environment of every guest, beside the app's"),
     key("args", "list of texts", "", "arguments of every guest"),
     key("build", "mapping", "", "how the guests are built"),
@@ -191,6 +195,25 @@ pub(super) const ON: &[Key] = &[
     key("configuration", "text", "", "a configuration store, followed from the start"),
     key("keys", "list of texts", "all", "the keys of it"),
     key("guest", "text", "the only guest", "the guest that is started"),
+];
+
+pub(super) const ACTOR: &[Key] = &[
+    key("type", "text", "", "the actor type; required"),
+    key("guest", "text", "the only guest", "the guest that is its actors; it has an actor-handler"),
+    key("idleTimeout", "duration", "1h", "an actor that nobody called so long is deactivated"),
+    key("drainOngoingCallTimeout", "duration", "Dapr's, 60s", "how long a call may go on of an actor that moves"),
+    key("drainRebalancedActors", "true or false", "false", "whether such a call may go on at all"),
+    key("reentrancy", "mapping", "", "whether Dapr lets calls of one chain in together"),
+];
+
+pub(super) const REENTRANCY: &[Key] = &[
+    key(
+        "enabled",
+        "true or false",
+        "false",
+        "whether it does: then a chain that comes back gets its error at once, whoever called",
+    ),
+    key("maxStackDepth", "number", "32", "the most calls of one chain"),
 ];
 
 pub(super) const BUILD: &[Key] = &[

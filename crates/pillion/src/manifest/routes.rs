@@ -1,7 +1,7 @@
 //! `routes:` and `on:`: what reaches which guest.
 
 use super::{
-    Guest, Route, RouteTarget, Trigger, TriggerKind,
+    Actor, Guest, Route, RouteTarget, Trigger, TriggerKind,
     keys::{self, ON, ROUTE},
     paths::{Base, Wanted},
     wasm::is_name,
@@ -40,7 +40,7 @@ impl Names {
     }
 
     /// The guest that `guest:` names, else the only one.
-    fn find(&self, fields: &mut Fields<'_>, findings: &mut Findings) -> Option<String> {
+    pub(super) fn find(&self, fields: &mut Fields<'_>, findings: &mut Findings) -> Option<String> {
         let Some(node) = fields.node("guest") else {
             if self.lone.is_none() {
                 let message =
@@ -86,7 +86,7 @@ fn everything(fields: &Fields<'_>, names: &Names) -> Vec<Route> {
     names.lone.clone().zip(path::normalise("/").ok()).map(route).into_iter().collect()
 }
 
-fn bounded<'a>(key: &'static str, fields: &mut Fields<'a>, findings: &mut Findings) -> &'a [Node] {
+pub(super) fn bounded<'a>(key: &'static str, fields: &mut Fields<'a>, findings: &mut Findings) -> &'a [Node] {
     let nodes = fields.list(key, findings);
     if let Some(node) = nodes.get(MAX_ROUTES) {
         findings.error(node.at, format!("{}: `{key}` has more than {MAX_ROUTES} entries", fields.owner()));
@@ -274,11 +274,13 @@ pub(super) fn check_reached(
     guests: &BTreeMap<String, Guest>,
     routes: &[Route],
     triggers: &[Trigger],
+    actors: &[Actor],
     findings: &mut Findings,
 ) {
     for (name, guest) in guests {
         let routed = routes.iter().any(|route| matches!(&route.target, RouteTarget::Guest(target) if target == name));
-        if !routed && !triggers.iter().any(|trigger| trigger.guest == *name) && !findings.has_errors() {
+        let started = triggers.iter().map(|trigger| &trigger.guest).chain(actors.iter().map(|actor| &actor.guest));
+        if !routed && !started.into_iter().any(|guest| guest == name) && !findings.has_errors() {
             findings.warning(guest.at, format!("{}: nothing reaches the guest `{name}`", fields.owner()));
         }
     }

@@ -13,8 +13,17 @@ use tempfile::TempDir;
 /// How often something that has no line to wait for is looked at.
 const LOOK: Duration = Duration::from_millis(20);
 /// Guests that a test may name in its `wasm:`.
-const GUESTS: [&str; 6] =
-    ["event-recorder", "http-subscriber", "http-echo", "http-call", "dapr-orders", "dapr-shipping"];
+const GUESTS: [&str; 9] = [
+    "event-recorder",
+    "http-subscriber",
+    "http-echo",
+    "http-call",
+    "dapr-actor",
+    "dapr-orders",
+    "dapr-shipping",
+    "js-shop",
+    "py-shop",
+];
 
 /// The folder of Dapr's programs, or none: then the test is skipped, counted by its line.
 pub fn tools(test: &str) -> Option<PathBuf> {

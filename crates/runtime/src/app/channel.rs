@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 use pillion_api::pubsub::{BulkDelivery, Delivery, Destination, Subscription, TopicStatus};
-use pillion_api::{AppChannel, Body, Error, bindings, callback, configuration, jobs, path};
+use pillion_api::{AppChannel, Body, Error, actors, bindings, callback, configuration, jobs, path};
 use std::sync::Arc;
 
 /// Where messages go that a trigger sends to a guest: a guest that speaks HTTP needs some path.
@@ -182,5 +182,11 @@ impl AppChannel for App {
             callback::configuration_taken(&update.store, status)?;
         }
         Ok(())
+    }
+
+    async fn actor_turn(&self, event: actors::Event) -> Result<Bytes, Error> {
+        let guest = self.0.actors.guest(&event.actor.kind)?;
+        let hosted = self.guest_of(guest).ok_or_else(|| super::no_guest(&self.0.id, guest))?;
+        self.0.actors.turn(&hosted, event).await
     }
 }

@@ -8,6 +8,7 @@ pub(super) const NONE: &[File] = &[];
 pub(super) const JAVASCRIPT: &[File] = &[
     ("pillion-sdk/build.mjs", include_str!("../../../../../guests/sdk-js/build.mjs")),
     ("pillion-sdk/package.json", include_str!("../../../../../guests/sdk-js/package.json")),
+    ("pillion-sdk/src/actor.ts", include_str!("../../../../../guests/sdk-js/src/actor.ts")),
     ("pillion-sdk/src/binding.ts", include_str!("../../../../../guests/sdk-js/src/binding.ts")),
     ("pillion-sdk/src/bytes.ts", include_str!("../../../../../guests/sdk-js/src/bytes.ts")),
     ("pillion-sdk/src/configuration.ts", include_str!("../../../../../guests/sdk-js/src/configuration.ts")),
@@ -66,6 +67,7 @@ pub(super) const JAVASCRIPT: &[File] = &[
 #[rustfmt::skip]
 pub(super) const PYTHON: &[File] = &[
     ("pillion-sdk/pillion_sdk/__init__.py", include_str!("../../../../../guests/sdk-python/pillion_sdk/__init__.py")),
+    ("pillion-sdk/pillion_sdk/actor.py", include_str!("../../../../../guests/sdk-python/pillion_sdk/actor.py")),
     ("pillion-sdk/pillion_sdk/binding.py", include_str!("../../../../../guests/sdk-python/pillion_sdk/binding.py")),
     ("pillion-sdk/pillion_sdk/build.py", include_str!("../../../../../guests/sdk-python/pillion_sdk/build.py")),
     ("pillion-sdk/pillion_sdk/configuration.py", include_str!("../../../../../guests/sdk-python/pillion_sdk/configuration.py")),

@@ -1,10 +1,12 @@
 //! Guests of the package `pillion:dapr`: handlers of typed events. A guest exports those that it has.
 
+mod actor;
 mod cloud_event;
 mod events;
 mod invocation;
 mod shape;
 
+pub(crate) use actor::{ACTOR_HANDLER, Live};
 pub(crate) use cloud_event::topic_event;
 pub(crate) use events::{Binding, BulkTopic, Configuration, Job, Topic};
 pub(crate) use invocation::invoke;
@@ -27,13 +29,14 @@ const PACKAGE: &str = "pillion:dapr/";
 const VERSION: &str = "0.1.0";
 
 /// The handlers that this host calls, as `on:` and errors name them.
-pub(crate) const HANDLERS: [&str; 6] = [
+pub(crate) const HANDLERS: [&str; 7] = [
     "invocation-handler",
     "topic-handler",
     "bulk-topic-handler",
     "binding-handler",
     "job-handler",
     "configuration-handler",
+    ACTOR_HANDLER,
 ];
 
 /// Whether a component exports a handler.
@@ -60,6 +63,7 @@ struct Handlers {
     binding: Option<dapr::binding_handler::GuestIndices>,
     job: Option<dapr::job_handler::GuestIndices>,
     configuration: Option<dapr::configuration_handler::GuestIndices>,
+    actor: Option<dapr::actor_handler::GuestIndices>,
 }
 
 impl DaprPre {
@@ -85,6 +89,7 @@ impl DaprPre {
             binding: find!(binding_handler, "binding-handler"),
             job: find!(job_handler, "job-handler"),
             configuration: find!(configuration_handler, "configuration-handler"),
+            actor: find!(actor_handler, "actor-handler"),
         };
         Ok(Self { pre, handlers })
     }
