@@ -5,12 +5,15 @@ import { componentize } from '@bytecodealliance/componentize-js';
 import { build } from 'esbuild';
 import { cp, mkdir, mkdtemp, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const VERSION = '0.1.0';
 /** What a guest may export; each is an interface of `pillion:dapr`. */
 const HANDLERS = ['invocation', 'topic', 'bulk-topic', 'binding', 'job', 'configuration'];
+
+/** Workflows and activities, of a package of their own whose interface has another name than its export here. */
+const WORKFLOWS = { name: 'workflowHandler', line: `export pillion:workflow/handler@${VERSION};` };
 
 const [source, out] = process.argv.slice(2);
 if (!source || !out) fail('usage: pillion-js SOURCE OUT.wasm');
@@ -24,7 +27,9 @@ try {
 }
 
 async function guest() {
-  const { imports, exports, text } = await bundle();
+  const entry = { entryPoints: [source] };
+  const first = await bundle(entry);
+  const { imports, exports, text } = first.exports.includes(WORKFLOWS.name) ? await bundle(renamed()) : first;
   await writeWorld(imports, exports);
   const sourcePath = join(work, 'guest.js');
   await writeFile(sourcePath, text);
@@ -36,8 +41,15 @@ async function guest() {
   await rename(`${out}.partial`, out);
 }
 
+/** The engine looks for the interface's own name. */
+function renamed() {
+  const from = JSON.stringify(resolve(source));
+  const contents = `export * from ${from}; export { ${WORKFLOWS.name} as handler } from ${from};`;
+  return { stdin: { contents, resolveDir: dirname(resolve(source)) } };
+}
+
 /** One module of the source and all that it imports; the host's interfaces stay imports. */
-async function bundle() {
+async function bundle(entry) {
   const host = {
     name: 'host',
     setup: (builder) => builder.onResolve({ filter: /^(pillion|wasi):/ }, (found) => ({
@@ -46,7 +58,7 @@ async function bundle() {
       sideEffects: false,
     })),
   };
-  const options = { entryPoints: [source], bundle: true, write: false, metafile: true, format: 'esm', target: 'es2022' };
+  const options = { ...entry, bundle: true, write: false, metafile: true, format: 'esm', target: 'es2022' };
   // The sources that lie beside this file, whatever is installed where the guest is.
   const alias = { 'pillion-sdk': fileURLToPath(new URL('src', import.meta.url)) };
   const { outputFiles, metafile } = await build({ ...options, alias, plugins: [host], logLevel: 'error' });
@@ -57,23 +69,26 @@ async function bundle() {
 
 async function writeWorld(imports, exports) {
   const handlers = HANDLERS.filter((name) => exports.includes(camelCase(`${name}-handler`)));
-  if (handlers.length === 0) {
-    const names = HANDLERS.map((name) => camelCase(`${name}-handler`)).join(', ');
+  const workflows = exports.includes(WORKFLOWS.name) ? [WORKFLOWS.line] : [];
+  if (handlers.length + workflows.length === 0) {
+    const names = [...HANDLERS.map((name) => camelCase(`${name}-handler`)), WORKFLOWS.name].join(', ');
     throw new Error(`exports no handler\nhint: export one or more of ${names}`);
   }
   const lines = [
     ...imports.map((name) => `import ${name};`),
     ...handlers.map((name) => `export pillion:dapr/${name}-handler@${VERSION};`),
+    ...workflows,
   ];
   await mkdir(join(work, 'wit/deps'), { recursive: true });
-  await cp(await witFolder(), join(work, 'wit/deps/dapr'), { recursive: true });
+  await cp(await witFolder('wit', 'dapr'), join(work, 'wit/deps/dapr'), { recursive: true });
+  await cp(await witFolder('wit-workflow', 'workflow'), join(work, 'wit/deps/workflow'), { recursive: true });
   const world = `package pillion:guest;\nworld guest {\n  ${lines.join('\n  ')}\n}\n`;
   await writeFile(join(work, 'wit/world.wit'), world);
 }
 
 /** The package's own copy; in the repository, where there is none, the original. */
-async function witFolder() {
-  const [own, original] = ['wit', '../../wit/dapr'].map((path) => fileURLToPath(new URL(path, import.meta.url)));
+async function witFolder(folder, name) {
+  const [own, original] = [folder, `../../wit/${name}`].map((path) => fileURLToPath(new URL(path, import.meta.url)));
   return (await stat(own).catch(() => undefined)) ? own : original;
 }
 

@@ -9,6 +9,7 @@ use crate::outgoing::Hooks;
 use crate::output::{Lines, Stream};
 use crate::room::Room;
 use crate::ticker::Running;
+use crate::workflow::{self, Clock, Replay};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Poll;
@@ -32,6 +33,8 @@ pub(crate) struct Host {
     pub(crate) sessions: Sessions,
     pub(crate) held: Held,
     pub(crate) call: Arc<Call>,
+    /// The run of a workflow, if it is one.
+    pub(crate) replay: Option<Box<Replay>>,
     /// Who is in it, if several calls may be.
     room: Option<Arc<Room>>,
     /// None while it waits for its next call.
@@ -76,6 +79,13 @@ impl Wasi {
             handler.make(call)?;
         }
         Ok(Self::Handler(handler))
+    }
+
+    /// That of a workflow.
+    pub(crate) fn confined(call: &Arc<Call>, clock: &Clock, seed: &[u8; 32]) -> Self {
+        let streams = ["stderr", "stdout"].map(|name| Stream::new(Lines::new(call, name).once(clock)));
+        let ctx = workflow::wasi(call, clock, seed, &streams).build();
+        Self::Handler(Box::new(Handler { ctx: Some(ctx), streams: streams.into(), ..Handler::default() }))
     }
 
     fn table(&mut self) -> &mut ResourceTable {
@@ -238,6 +248,7 @@ pub(crate) fn store_of(call: &Arc<Call>, mut wasi: Wasi) -> Store<Host> {
         limiter: Limiter::new(limits, Arc::clone(&shared.budget)),
         sessions: Sessions::default(),
         held: Held::default(),
+        replay: None,
         call: Arc::clone(call),
         room: None,
         running: Some(running(call)),

@@ -42,6 +42,7 @@ mod stats;
 mod threads;
 mod ticker;
 mod trap;
+pub mod workflow;
 
 pub use app::App;
 pub use cache::CacheError;
@@ -51,5 +52,6 @@ pub use limits::Limits;
 pub use options::Options;
 pub use residents::CodeStats;
 pub use runtime::{LoadOptions, Runtime, StartError};
-pub use spec::{AppSpec, DaprHttp, GuestSpec, On, Preopen, Route, RouteTarget, Trigger};
+pub use spec::{AppSpec, DaprHttp, GuestSpec, On, Preopen, Route, RouteTarget, Trigger, WorkflowSpec};
 pub use stats::{DURATION_BUCKETS_MS, GuestStats};
+pub use workflow::WorkflowBounds;

@@ -144,6 +144,15 @@ impl Trigger {
     }
 }
 
+/// The workflows and activities of an app.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct WorkflowSpec {
+    /// The guests that have them; none is every guest that has some.
+    pub guests: Vec<String>,
+    /// What they may ask for.
+    pub bounds: crate::WorkflowBounds,
+}
+
 /// One app.
 #[derive(Clone, Debug, Default)]
 pub struct AppSpec {
@@ -155,6 +164,8 @@ pub struct AppSpec {
     pub routes: Vec<Route>,
     /// What starts guests beside routes.
     pub triggers: Vec<Trigger>,
+    /// Its workflows and activities, if it has some.
+    pub workflows: Option<WorkflowSpec>,
     /// What the guests may touch. `hosts` is enforced here, the rest by the sidecar.
     pub allow: Allow,
     /// Dapr HTTP ports of this run by their app id: a request to one of them on this machine stays in process.

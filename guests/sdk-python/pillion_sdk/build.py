@@ -22,6 +22,8 @@ HANDLERS = {
     "JobHandler": "job",
     "ConfigurationHandler": "configuration",
 }
+# Workflows and activities, of a package of their own.
+WORKFLOWS = "WorkflowHandler"
 SDK = Path(__file__).parent
 
 
@@ -39,11 +41,13 @@ def guest(source: Path, out: Path) -> None:
     """Builds a component."""
     if not source.is_file():
         fail(f"`{source}` is not there")
-    imports, handlers = world(source)
-    if not handlers:
-        fail(f"{source}: has no handler\nhint: name one or more of {', '.join(HANDLERS)}")
+    imports, handlers, has_workflows = world(source)
+    if not handlers and not has_workflows:
+        fail(f"{source}: has no handler\nhint: name one or more of {', '.join([*HANDLERS, WORKFLOWS])}")
     lines = [f"import pillion:dapr/{name}@{VERSION};" for name in sorted(imports)]
     lines += [f"export pillion:dapr/{name}-handler@{VERSION};" for name in handlers]
+    if has_workflows:
+        lines.append(f"include pillion:workflow/worker@{VERSION};")
     # By rename: who watches the file never sees half of it.
     partial = out.with_name(f"{out.name}.partial")
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -64,7 +68,8 @@ def run(world: list[str], arguments: list[str]) -> None:
         fail("componentize-py is not installed\nhint: pip install componentize-py")
     with tempfile.TemporaryDirectory(prefix="pillion-py-") as work:
         wit = Path(work, "wit")
-        shutil.copytree(wit_folder(), wit / "deps/dapr")
+        shutil.copytree(wit_folder("wit", "dapr"), wit / "deps/dapr")
+        shutil.copytree(wit_folder("wit_workflow", "workflow"), wit / "deps/workflow")
         body = "\n  ".join(world)
         (wit / "world.wit").write_text(f"package pillion:guest;\nworld guest {{\n  {body}\n}}\n")
         done = subprocess.run([tool, "--quiet", "-d", str(wit), "-w", "guest", *arguments], check=False)
@@ -72,15 +77,15 @@ def run(world: list[str], arguments: list[str]) -> None:
         fail(f"componentize-py failed: {done.returncode}")
 
 
-def wit_folder() -> Path:
+def wit_folder(folder: str, name: str) -> Path:
     """The package's own copy; in the repository, where there is none, the original."""
-    own = SDK / "wit"
-    return own if own.is_dir() else SDK.parents[2] / "wit/dapr"
+    own = SDK / folder
+    return own if own.is_dir() else SDK.parents[2] / "wit" / name
 
 
-def world(source: Path) -> tuple[set[str], list[str]]:
-    """The interfaces that a module and those that it imports want of the host, and the handlers that it names."""
-    interfaces = {path.stem for path in wit_folder().glob("*.wit")} - {"types", "worlds", "handlers"}
+def world(source: Path) -> tuple[set[str], list[str], bool]:
+    """The interfaces that a module and those that it imports want of the host, the handlers that it names, and whether it has workflows."""
+    interfaces = {path.stem for path in wit_folder("wit", "dapr").glob("*.wit")} - {"types", "worlds", "handlers"}
     imports: set[str] = set()
     seen: set[Path] = set()
     waiting = [source]
@@ -94,7 +99,8 @@ def world(source: Path) -> tuple[set[str], list[str]]:
             if name.startswith("wit_world.imports.") and wanted in interfaces:
                 imports.add(wanted)
             waiting += [found for folder in (source.parent, SDK.parent) if (found := module(folder, name))]
-    return imports, [name for class_, name in HANDLERS.items() if class_ in names(ast.parse(source.read_text()))]
+    defined = names(ast.parse(source.read_text()))
+    return imports, [name for class_, name in HANDLERS.items() if class_ in defined], WORKFLOWS in defined
 
 
 def imported(tree: ast.Module, path: Path) -> list[str]:

@@ -94,6 +94,13 @@ pub(crate) const GUESTS: &[Guest] = &[
         kind: PROXY,
         copy: Some("examples/dapr-wasm/web-port/hello.wasm"),
     },
+    Guest {
+        name: "order-approval",
+        package: "order-approval",
+        folder: "examples/order-approval/orders",
+        kind: REACTOR,
+        copy: Some("examples/order-approval/order-approval.wasm"),
+    },
     test("bindgen-classic", "guests/bindgen-classic", Kind::Bindgen),
     test("bindgen-wasmedge", "guests/bindgen-wasmedge", Kind::Bindgen),
     test("bindgen-web", "guests/bindgen-web", WEB),
@@ -117,6 +124,7 @@ pub(crate) const GUESTS: &[Guest] = &[
     test("tf-first", "guests/tf-first", Kind::Bindgen),
     test("tf-second", "guests/tf-second", Kind::Bindgen),
     test("wasi-cases", "guests/wasi-cases", REACTOR),
+    test("workflow-cases", "guests/workflow-cases", REACTOR),
 ];
 
 /// All names, for a message.

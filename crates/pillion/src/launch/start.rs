@@ -122,7 +122,12 @@ impl Start<'_> {
             AppKind::Wasm(_) => {
                 let app = Arc::new(self.wasm(&planned, &variables, sidecar.calls())?);
                 guests.push(Launched { app: app.clone(), variables });
+                app.prepare_workflows().await?;
                 sidecar.start(Some(self.traced(&app_id, app.clone())));
+                let workflows = planned.app.wasm().and_then(|wasm| wasm.workflows.as_ref());
+                if let Some(workflows) = workflows {
+                    sidecar.work(&app_id, self.traced(&app_id, app.clone()), workflows.work)?;
+                }
                 channel = self.behind_daprd.then(|| Arc::new(behind_daprd::channel(&planned, &app)));
                 app.follow_configuration();
                 let limits = EdgeLimits { body_bytes: largest_request(&planned), ..EdgeLimits::app() };
@@ -203,6 +208,7 @@ impl Start<'_> {
             guests: planned.guests.iter().map(|guest| with_environment(guest, variables)).collect(),
             routes: wasm.routes.iter().map(route).collect(),
             triggers: wasm.triggers.iter().map(trigger).collect(),
+            workflows: wasm.workflows.as_ref().map(|workflows| workflows.spec.clone()),
             allow: wasm.allow.clone(),
             dapr_ports: self.dapr_ports.clone(),
         };

@@ -6,6 +6,7 @@ use http::{HeaderMap, HeaderValue, Request, Response};
 use pillion_api::{
     AppChannel, Body, Error, Result, bindings, configuration, jobs,
     pubsub::{BulkDelivery, Delivery, Subscription, TopicStatus},
+    workflow::{Activity, Decision, Outcome, Turn},
 };
 use std::sync::Arc;
 
@@ -43,11 +44,7 @@ impl AppChannel for Traced {
     }
 
     async fn deliver(&self, mut delivery: Delivery) -> Result<TopicStatus> {
-        let mut headers = HeaderMap::new();
-        if let Some(Ok(parent)) = delivery.traceparent.as_deref().map(HeaderValue::from_str) {
-            headers.insert("traceparent", parent);
-        }
-        let mut span = self.span("deliver", &headers);
+        let mut span = self.span("deliver", &joined(delivery.traceparent.as_deref()));
         span.set("messaging.destination.name", delivery.topic.as_str());
         delivery.traceparent = Some(span.context().to_string());
         let answer = self.app.deliver(delivery).await;
@@ -93,6 +90,33 @@ impl AppChannel for Traced {
         span.set("dapr.configuration", update.store.as_str());
         judged(span, self.app.configuration_update(update).await)
     }
+
+    async fn workflow_turn(&self, turn: Arc<Turn>) -> Result<Decision> {
+        let started = turn.started();
+        let mut span = self.span("workflow_turn", &joined(started.and_then(|started| started.traceparent.as_deref())));
+        span.set("dapr.workflow", started.map_or("", |started| &started.name));
+        judged(span, self.app.workflow_turn(turn).await)
+    }
+
+    async fn workflow_activity(&self, activity: &Activity) -> Result<Outcome> {
+        let mut span = self.span("workflow_activity", &joined(activity.traceparent.as_deref()));
+        span.set("dapr.activity", activity.name.as_str());
+        let traceparent = Some(span.context().to_string());
+        let outcome = self.app.workflow_activity(&Activity { traceparent, ..activity.clone() }).await;
+        if let Ok(Err(failure)) = &outcome {
+            span.fail(&failure.error_type);
+        }
+        judged(span, outcome)
+    }
+}
+
+/// The headers that continue a trace.
+fn joined(traceparent: Option<&str>) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    if let Some(Ok(parent)) = traceparent.map(HeaderValue::from_str) {
+        headers.insert("traceparent", parent);
+    }
+    headers
 }
 
 /// Ends a span by what came of its call.

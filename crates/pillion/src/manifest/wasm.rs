@@ -6,6 +6,7 @@ use super::{
     limits, models,
     paths::{Base, Wanted, named},
     routes, settings,
+    workflows::{self, Workflows},
 };
 use http::Method;
 use pillion_api::{Metadata, diagnostic::Severity, path, policy::Allow};
@@ -36,6 +37,8 @@ pub(crate) struct WasmApp {
     pub(crate) routes: Vec<Route>,
     /// What starts guests beside requests.
     pub(crate) triggers: Vec<Trigger>,
+    /// Its workflows, if it has some.
+    pub(crate) workflows: Option<Workflows>,
     /// How all guests are built, for those that don't say it themselves.
     #[allow(dead_code, reason = "each guest has it, too")]
     pub(crate) build: Option<Build>,
@@ -171,12 +174,13 @@ pub(super) fn read(node: &Node, owner: &str, base: Base<'_>, findings: &mut Find
     let names = routes::Names::new(&fields, &guests);
     let routes = routes::read(&mut fields, &names, base, findings);
     let triggers = routes::read_triggers(&mut fields, &names, findings);
-    routes::check_reached(&fields, &guests, &routes, &triggers, findings);
+    let workflows = fields.node("workflows").and_then(|node| workflows::read(node, &owner, &names, findings));
+    routes::check_reached(&fields, &guests, &routes, &triggers, workflows.as_ref(), findings);
     let models = models::read(fields.entries("models", findings), &owner, base, findings);
     let allow = fields.node("allow").map(|node| allow::read(node, &owner, base, findings));
     let (allow, directories) = allow.unwrap_or_default();
     keys::close(fields, &[WASM], Unknown::Error, findings);
-    Some(WasmApp { guests, routes, triggers, build: defaults.build, models, allow, directories })
+    Some(WasmApp { guests, routes, triggers, workflows, build: defaults.build, models, allow, directories })
 }
 
 fn read_defaults(fields: &mut Fields<'_>, base: Base<'_>, findings: &mut Findings) -> Defaults {

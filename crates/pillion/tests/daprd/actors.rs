@@ -7,7 +7,7 @@ use crate::{
 use std::{path::Path, process::Command};
 
 /// A placement service of one, with its address.
-fn placement(tools: &Path, dir: &Path) -> (Guarded, String) {
+pub fn placement(tools: &Path, dir: &Path) -> (Guarded, String) {
     for _ in 0..5 {
         let [port, health, peer] = free_ports();
         let mut command = Command::new(tools.join("placement"));

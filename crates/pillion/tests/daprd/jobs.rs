@@ -7,7 +7,7 @@ use crate::{
 use std::{path::Path, process::Command};
 
 /// A scheduler of one, with its address.
-fn scheduler(tools: &Path, dir: &Path) -> (Guarded, String) {
+pub fn scheduler(tools: &Path, dir: &Path) -> (Guarded, String) {
     for _ in 0..5 {
         let [port, health, client, peer] = free_ports();
         let mut command = Command::new(tools.join("scheduler"));

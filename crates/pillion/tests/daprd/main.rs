@@ -18,3 +18,4 @@ mod pubsub;
 mod shutdown;
 mod token;
 mod typed;
+mod workflows;
