@@ -3,6 +3,7 @@ import * as http from 'pillion-sdk/http';
 import { count } from './counter.js';
 import { order } from './orders.js';
 
+export { workflowHandler } from './approval.js';
 export { jobHandler } from './reminder.js';
 export { topicHandler } from './shipping.js';
 

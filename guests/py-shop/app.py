@@ -1,5 +1,6 @@
 """Dapr, in Python: a counter, orders over HTTP that are published, and the same orders taken from their topic."""
 
+from approval import WorkflowHandler as WorkflowHandler
 from counter import count
 from orders import order
 from pillion_sdk import http

@@ -5,15 +5,15 @@ import { componentize } from '@bytecodealliance/componentize-js';
 import { build } from 'esbuild';
 import { cp, mkdir, mkdtemp, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { dirname, join, resolve } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const VERSION = '0.1.0';
 /** What a guest may export; each is an interface of `pillion:dapr`. */
 const HANDLERS = ['invocation', 'topic', 'bulk-topic', 'binding', 'job', 'configuration'];
 
-/** Workflows and activities, of a package of their own whose interface has another name than its export here. */
-const WORKFLOWS = { name: 'workflowHandler', line: `export pillion:workflow/handler@${VERSION};` };
+/** Workflows and activities, of a package of their own. */
+const WORKFLOWS = { name: 'workflowHandler', line: `export pillion:workflow/workflow-handler@${VERSION};` };
 
 const [source, out] = process.argv.slice(2);
 if (!source || !out) fail('usage: pillion-js SOURCE OUT.wasm');
@@ -27,9 +27,7 @@ try {
 }
 
 async function guest() {
-  const entry = { entryPoints: [source] };
-  const first = await bundle(entry);
-  const { imports, exports, text } = first.exports.includes(WORKFLOWS.name) ? await bundle(renamed()) : first;
+  const { imports, exports, text } = await bundle();
   await writeWorld(imports, exports);
   const sourcePath = join(work, 'guest.js');
   await writeFile(sourcePath, text);
@@ -41,15 +39,8 @@ async function guest() {
   await rename(`${out}.partial`, out);
 }
 
-/** The engine looks for the interface's own name. */
-function renamed() {
-  const from = JSON.stringify(resolve(source));
-  const contents = `export * from ${from}; export { ${WORKFLOWS.name} as handler } from ${from};`;
-  return { stdin: { contents, resolveDir: dirname(resolve(source)) } };
-}
-
 /** One module of the source and all that it imports; the host's interfaces stay imports. */
-async function bundle(entry) {
+async function bundle() {
   const host = {
     name: 'host',
     setup: (builder) => builder.onResolve({ filter: /^(pillion|wasi):/ }, (found) => ({
@@ -58,7 +49,7 @@ async function bundle(entry) {
       sideEffects: false,
     })),
   };
-  const options = { ...entry, bundle: true, write: false, metafile: true, format: 'esm', target: 'es2022' };
+  const options = { entryPoints: [source], bundle: true, write: false, metafile: true, format: 'esm', target: 'es2022' };
   // The sources that lie beside this file, whatever is installed where the guest is.
   const alias = { 'pillion-sdk': fileURLToPath(new URL('src', import.meta.url)) };
   const { outputFiles, metafile } = await build({ ...options, alias, plugins: [host], logLevel: 'error' });

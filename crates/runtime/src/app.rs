@@ -96,7 +96,7 @@ impl App {
         let mut triggers = self.0.triggers.iter().filter(|trigger| trigger.guest == spec.name);
         triggers.try_for_each(|trigger| check_trigger(app, trigger, specs))?;
         if let Some(workflows) = &self.0.workflows {
-            workflows.replace(app, &spec)?;
+            workflows.replace(&spec)?;
         }
         let old = place.load_full();
         let new = Arc::new(old.replaced_by(spec));

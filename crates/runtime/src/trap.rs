@@ -144,10 +144,13 @@ fn frame(frame: &wasmtime::FrameInfo) -> String {
     }
 }
 
-/// Rust's names carry a hash that says nothing to a reader.
-fn demangled(name: &str) -> &str {
+/// Rust's names carry a hash that says nothing to a reader, and today's are not even words.
+fn demangled(name: &str) -> String {
+    if let Ok(words) = rustc_demangle::try_demangle(name) {
+        return format!("{words:#}");
+    }
     match name.rsplit_once("::h") {
-        Some((path, hash)) if hash.len() == 16 && hash.bytes().all(|b| b.is_ascii_hexdigit()) => path,
-        _ => name,
+        Some((path, hash)) if hash.len() == 16 && hash.bytes().all(|b| b.is_ascii_hexdigit()) => path.to_owned(),
+        _ => name.to_owned(),
     }
 }

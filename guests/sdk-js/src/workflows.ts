@@ -3,7 +3,7 @@
 // A workflow is a function that is run again from its beginning whenever something happened that it waits for. It asks by the
 // functions of this module alone, and activities do the rest. It is no `async` function: `wait` waits. Data is sent as JSON.
 import * as host from 'pillion:workflow/context@0.1.0';
-import type { ActivityInfo, Failure } from 'pillion:workflow/handler@0.1.0';
+import type { ActivityInfo, Failure } from 'pillion:workflow/workflow-handler@0.1.0';
 import type { RetryPolicy } from 'pillion:workflow/context@0.1.0';
 
 export type { ActivityInfo, Failure, RetryPolicy };

@@ -21,5 +21,5 @@
 /// <reference path="./pillion-dapr-types.d.ts" />
 /// <reference path="./pillion-dapr-workflow.d.ts" />
 /// <reference path="./pillion-workflow-context.d.ts" />
-/// <reference path="./pillion-workflow-handler.d.ts" />
+/// <reference path="./pillion-workflow-workflow-handler.d.ts" />
 /// <reference path="./pillion-workflow-failures.d.ts" />

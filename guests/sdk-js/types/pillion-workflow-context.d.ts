@@ -25,7 +25,7 @@ declare module 'pillion:workflow/context@0.1.0' {
    */
   export function callWorkflow(name: string, input: string | undefined, options: WorkflowOptions): Task;
   /**
-   * A timer that is due after so many milliseconds.
+   * A timer that is due after so many milliseconds; never early, and with daprd up to a second late.
    */
   export function createTimer(delay: bigint): Task;
   /**

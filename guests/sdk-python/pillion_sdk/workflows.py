@@ -124,7 +124,7 @@ def handler(
     activities: dict[str, Callable[[Any, Any], Any]] | None = None,
 ) -> type:
     """Workflows and activities by their names. A workflow takes its input; an activity also which piece of work it is."""
-    from wit_world.exports.handler import Names
+    from wit_world.exports.workflow_handler import Names
 
     run, do = workflows or {}, activities or {}
 

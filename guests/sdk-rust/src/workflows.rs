@@ -20,7 +20,7 @@
 //! ```
 
 pub use crate::__export_workflows as export;
-pub use crate::bindings::workflow_handler::exports::pillion::workflow::handler::{
+pub use crate::bindings::workflow_handler::exports::pillion::workflow::workflow_handler::{
     ActivityInfo, Guest as Handler, Names,
 };
 pub use crate::bindings::workflow_handler::pillion::workflow::context::RetryPolicy;

@@ -36,3 +36,8 @@ pub fn keep(call: Activity) -> Result<Data, Failure> {
     store.set(&format!("kept-{}", call.info.execution_id), call.input.unwrap_or_default().into_bytes())?;
     Ok(None)
 }
+
+/// Asks for what only a workflow has.
+pub fn context(_: Activity) -> Result<Data, Failure> {
+    Ok(Some(pillion_sdk::workflows::context::new_uuid()))
+}

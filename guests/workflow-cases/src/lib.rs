@@ -21,6 +21,7 @@ workflows::export! {
         "failing" => failing,
         "changing" => changing,
         "same" => same,
+        "ask" => ask,
         "hostile" => hostile::run,
     },
     activities: {
@@ -30,6 +31,7 @@ workflows::export! {
         "trap" => activities::trap,
         "spin" => activities::spin,
         "keep" => activities::keep,
+        "context" => activities::context,
     },
 }
 
@@ -125,6 +127,11 @@ fn changing(_: Data) -> Result<Data, Failure> {
     let name = if changed { "keep" } else { "upper" };
     activity(name, "before")?;
     context::wait_for_event("go").wait()
+}
+
+/// The activity that the input names.
+fn ask(input: Data) -> Result<Data, Failure> {
+    context::call_activity(&input.unwrap_or_default(), "text".to_owned()).wait()
 }
 
 /// What a workflow may draw and read: the same before and after a wait, and in every replay.

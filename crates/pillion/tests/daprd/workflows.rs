@@ -88,6 +88,11 @@ impl Flow {
         text(&self.until(id, "COMPLETED"), "output")
     }
 
+    /// The same as JSON.
+    fn json(&mut self, id: &str) -> Value {
+        serde_json::from_str(&self.output(id)).expect("JSON")
+    }
+
     /// Waits for the failure of an instance: its type and its message.
     fn failure(&mut self, id: &str) -> (String, String) {
         let seen = self.until(id, "FAILED");
@@ -107,6 +112,13 @@ impl Flow {
 
     fn raise(&self, id: &str, event: &str, data: &str) {
         self.steer(id, &format!("raiseEvent/{event}"), data);
+    }
+
+    /// The same, once somebody is there for it.
+    fn raise_at_last(&self, id: &str, event: &str, data: &str) {
+        let path = format!("/v1.0/workflows/dapr/{id}/raiseEvent/{event}");
+        let raised = until(|| self.0.dapr("POST", &path, &[], data.as_bytes()).status == 202);
+        assert!(raised, "{}", self.0.daprd.log());
     }
 
     /// Waits until an instance says something of itself.

@@ -54,7 +54,7 @@ impl Workflows {
     }
 
     /// Another guest comes in the place of one.
-    pub(super) fn replace(&self, _: &str, guest: &GuestSpec) -> Result<(), Error> {
+    pub(super) fn replace(&self, guest: &GuestSpec) -> Result<(), Error> {
         if self.guests.contains(&guest.name) {
             check(guest)?;
             self.said().remove(&guest.name);

@@ -1,7 +1,6 @@
 //! Processes that end in the middle: an order loses nothing.
 
 use super::Hub;
-use crate::harness::until;
 
 const ORDERS: &str =
     "{ guests: { orders: { source: order-approval.wasm } }, workflows: {}, allow: { state: [statestore] } }";
@@ -15,23 +14,33 @@ fn an_order_outlives_its_app_and_its_daprd() {
     flow.start("order", "first", ORDER);
     flow.until_said("first", "waiting for approval");
     flow.0.kill();
-    // Nobody is there to take it.
-    flow.raise("first", "approval", "true");
     flow.0.restart();
+    flow.raise_at_last("first", "approval", "true");
     assert_eq!(flow.output("first"), CHARGED);
 
     flow.start("order", "second", ORDER);
     flow.until_said("second", "waiting for approval");
     flow.0.stop_daprd();
     flow.0.start_daprd();
-    let raised = until(|| {
-        let path = "/v1.0/workflows/dapr/second/raiseEvent/approval";
-        flow.0.dapr("POST", path, &[], b"true").status == 202
-    });
-    assert!(raised, "{}", flow.0.daprd.log());
+    flow.raise_at_last("second", "approval", "true");
     assert_eq!(flow.output("second"), CHARGED);
     let state = flow.0.dapr("GET", "/v1.0/state/statestore/order-second", &[], b"");
     assert_eq!(state.text(), "charged");
+}
+
+/// Turns and activities in hand come again.
+#[test]
+fn work_in_hand_is_done_by_the_next_process() {
+    let Some(hub) = Hub::start("work_in_hand_is_done_by_the_next_process") else { return };
+    let mut flow = hub.app("cases", super::CASES);
+    flow.run("ask", "warm", "upper");
+    for round in 0..2 {
+        let id = format!("fan-{round}");
+        flow.start("fan", &id, "40");
+        flow.0.kill();
+        flow.0.restart();
+        assert_eq!(flow.output(&id), (0..40).map(|n| format!("N{n}")).collect::<Vec<_>>().join(","));
+    }
 }
 
 #[test]
@@ -64,7 +73,6 @@ fn two_apps_of_one_id_share_the_work() {
     let (status, printed) = one.0.terminate();
     assert!(status.success(), "{printed}");
     one.0.stop_daprd();
-    let raised = until(|| other.0.dapr("POST", "/v1.0/workflows/dapr/left/raiseEvent/go", &[], b"1").status == 202);
-    assert!(raised, "{}", other.0.daprd.log());
+    other.raise_at_last("left", "go", "1");
     assert_eq!(other.output("left"), "1");
 }

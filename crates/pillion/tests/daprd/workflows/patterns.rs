@@ -1,6 +1,7 @@
 //! What a workflow can be made of, one case each.
 
 use super::{CASES, Flow, Hub, text};
+use crate::common::root;
 
 #[test]
 fn activities_come_one_after_the_other_and_all_at_once() {
@@ -71,4 +72,36 @@ fn a_workflow_is_held_ended_and_begun_anew() {
     assert_eq!(flow.output("eternal"), "\"kept\"");
     flow.steer("eternal", "purge", "");
     assert_eq!(flow.0.dapr("GET", "/v1.0/workflows/dapr/eternal", &[], b"").status, 404);
+}
+
+/// The same in the languages whose guests `cargo xtask languages` built.
+fn in_language(name: &str) {
+    let Some(hub) = Hub::start(name) else { return };
+    let guest = root().join("guests/out").join(name).with_extension("wasm");
+    if !guest.exists() {
+        println!("skipped: {name}: it is not built: `cargo xtask languages` says what is missing");
+        return;
+    }
+    let app = format!(
+        "{{ source: {}, limits: {{ timeout: 20s }}, workflows: {{}}, allow: {{ state: [statestore] }} }}",
+        guest.display()
+    );
+    let mut flow = hub.app("shop", &app);
+    flow.start("approval", "asked", r#"{"item":"tea"}"#);
+    flow.raise("asked", "answer", "\"yes\"");
+    assert_eq!(flow.json("asked"), serde_json::json!({"kept": "TEA", "answer": "yes"}));
+    flow.start("approval", "late", r#"{"item":"tea","patience":100}"#);
+    assert_eq!(flow.json("late"), serde_json::json!({"kept": "TEA", "answer": "TaskCanceled"}));
+    flow.start("approval", "wrong", "{}");
+    assert_eq!(flow.failure("wrong"), ("NoItem".to_owned(), "an order has an item".to_owned()));
+}
+
+#[test]
+fn a_workflow_in_javascript() {
+    in_language("js-shop");
+}
+
+#[test]
+fn a_workflow_in_python() {
+    in_language("py-shop");
 }

@@ -13,7 +13,7 @@ use crate::workflow::{Clock, Replay, Returned, Stop, WorkflowBounds};
 use crate::{Inspection, code, trap};
 use pillion_api::workflow::{Activity, Decision, Failure, Outcome, Turn};
 use pillion_api::{Code, Error};
-use pillion_wit::workflow::exports::pillion::workflow::handler as wit;
+use pillion_wit::workflow::exports::pillion::workflow::workflow_handler as wit;
 use std::pin::pin;
 use std::sync::Arc;
 use wasmtime::Store;
@@ -30,7 +30,7 @@ pub(crate) struct WorkflowPre {
 
 /// The export's name.
 pub(crate) fn export() -> String {
-    format!("{}handler@{}", host::workflow::PACKAGE, host::workflow::VERSION)
+    format!("{}{HANDLER}@{}", host::workflow::PACKAGE, host::workflow::VERSION)
 }
 
 /// Whether a component has workflows or activities.

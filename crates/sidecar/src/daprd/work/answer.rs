@@ -11,6 +11,7 @@ use proto::{
     OrchestrationStatus, ScheduleTaskAction, TaskFailureDetails, TaskRouter, WorkflowAction, WorkflowResponse,
     history_event::EventType, workflow_action::WorkflowActionType,
 };
+use std::time::SystemTime;
 
 pub(super) fn workflow(instance_id: &str, decision: Decision, token: String) -> WorkflowResponse {
     WorkflowResponse {
@@ -89,7 +90,7 @@ fn kind_of(kind: ActionKind) -> (WorkflowActionType, Option<String>) {
             return (WorkflowActionType::CreateChildWorkflow(child), app_id);
         }
         ActionKind::Timer { due, name } => {
-            let timer = CreateTimerAction { fire_at: Some(Timestamp::from(due)), name, origin: None };
+            let timer = CreateTimerAction { fire_at: Some(whole_second(due)), name, origin: None };
             return (WorkflowActionType::CreateTimer(timer), None);
         }
         ActionKind::Complete(Ok(output)) => end(OrchestrationStatus::Completed, output),
@@ -103,6 +104,12 @@ fn kind_of(kind: ActionKind) -> (WorkflowActionType, Option<String>) {
         },
     };
     (WorkflowActionType::CompleteWorkflow(end), None)
+}
+
+/// daprd cuts the time of its reminders to seconds, and would be early by the rest.
+fn whole_second(due: SystemTime) -> Timestamp {
+    let due = Timestamp::from(due);
+    Timestamp { seconds: due.seconds + i64::from(due.nanos > 0), nanos: 0 }
 }
 
 fn carried(event: Event) -> HistoryEvent {

@@ -1,5 +1,5 @@
 /// <reference path="./pillion-workflow-failures.d.ts" />
-declare module 'pillion:workflow/handler@0.1.0' {
+declare module 'pillion:workflow/workflow-handler@0.1.0' {
   /**
    * Says what there is. Has no more than a workflow has, and no context.
    */
