@@ -78,7 +78,7 @@ async fn a_workflow_that_does_what_none_may_fails_and_says_why() {
     let app = app(&runtime, WorkflowBounds::default());
     for (input, code, said) in [
         ("state", "PILLION_NOT_ALLOWED", "`set` of `pillion:dapr/state@0.1.0`"),
-        ("trap", "PILLION_GUEST_TRAP", "hostile::run"),
+        ("trap", "PILLION_GUEST_TRAP", "hostile::trap"),
         ("spin", "PILLION_GUEST_TIMEOUT", "limits.timeout"),
         ("many", "PILLION_GUEST_LIMIT", "workflows.actions"),
         ("large", "PILLION_GUEST_LIMIT", "workflows.payload"),

@@ -14,7 +14,7 @@ pub fn run(input: Data) -> Result<Data, Failure> {
         "spin" => loop {
             std::hint::black_box(());
         },
-        "trap" => unreachable!("this workflow traps"),
+        "trap" => trap(),
         "many" => {
             for _ in 0..10_000 {
                 context::create_timer(1000);
@@ -28,6 +28,12 @@ pub fn run(input: Data) -> Result<Data, Failure> {
         other => return Err(Failure::new("Unknown", other)),
     }
     Ok(Some("done".to_owned()))
+}
+
+/// A function of its own, so that the trap can name it.
+#[inline(never)]
+fn trap() {
+    unreachable!("this workflow traps");
 }
 
 /// Random numbers, as hash maps draw them.

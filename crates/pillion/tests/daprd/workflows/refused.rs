@@ -14,7 +14,7 @@ fn a_workflow_has_its_history_and_nothing_else() {
     assert_eq!(flow.run("same", "same", ""), "true 0 true");
     for (input, error, message) in [
         ("state", "PILLION_NOT_ALLOWED", "do this in an activity"),
-        ("trap", "PILLION_GUEST_TRAP", "hostile::run"),
+        ("trap", "PILLION_GUEST_TRAP", "hostile::trap"),
         ("spin", "PILLION_GUEST_TIMEOUT", "limits.timeout"),
         ("many", "PILLION_GUEST_LIMIT", "workflows.actions"),
         ("large", "PILLION_GUEST_LIMIT", "workflows.payload"),
