@@ -1,6 +1,7 @@
 //! `cargo xtask bench`: servers and load side by side, interleaved, CPU from the kernel's own accounting.
 
 mod anchors;
+mod daprd;
 mod density;
 mod http;
 mod instance;
@@ -31,6 +32,7 @@ const BENCHES: &[Bench] = &[
     Bench { name: "density", rounds: 3, run: density::run },
     Bench { name: "neighbours", rounds: 3, run: neighbours::run },
     Bench { name: "overload", rounds: 3, run: overload::run },
+    Bench { name: "daprd", rounds: 5, run: daprd::run },
     Bench { name: WRITES, rounds: 1, run: |_| crate::instructions::write() },
     Bench { name: "pictures", rounds: 7, run: pictures::run },
 ];

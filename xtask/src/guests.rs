@@ -90,7 +90,7 @@ fn componentize_build() -> Command {
 }
 
 fn compile(guest: &Guest, toolchain: &Toolchain) -> Result<()> {
-    let mut command = toolchain.cargo(guest.kind.features());
+    let mut command = toolchain.cargo(guest.flags);
     command.args([
         "build",
         "--quiet",
@@ -115,7 +115,7 @@ fn finish(guest: &Guest) -> Result<()> {
     let mut command = Command::new(target_dir().join("debug/componentize"));
     match guest.kind {
         Kind::Http { adapter } => command.args(["component", adapter]),
-        Kind::Web { .. } => command.arg("bindgen"),
+        Kind::Web => command.arg("bindgen"),
         Kind::Command | Kind::Bindgen => command.arg("module"),
     };
     run::check(command.arg(built_file(guest)).arg(out_file(guest)))

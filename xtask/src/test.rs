@@ -20,7 +20,7 @@ struct Part {
 }
 
 const PARTS: &[Part] = &[
-    Part { name: "tools", about: "installs a browser, valgrind and clang, where apt-get can", run: tools },
+    Part { name: "tools", about: "installs a browser, valgrind, clang and Redis, where apt-get can", run: tools },
     Part { name: "format", about: "rustfmt over both workspaces", run: format },
     Part { name: "guests", about: "builds the guests, and fails if one has no test", run: build_guests },
     Part {
@@ -87,6 +87,8 @@ fn report(times: &[(&str, Duration)], whole: Duration, counts: &Counts) {
 const TOOLS: &[(&str, &[&str])] = &[
     ("chromedriver", &["chromium", "chromium-driver"]),
     ("valgrind", &["valgrind"]),
+    ("redis-server", &["redis-server"]),
+    ("ip", &["iproute2"]),
     ("clang-22", &["clang-22", "libclang-rt-22-dev-wasm32", "lld-22", "wasi-libc"]),
 ];
 

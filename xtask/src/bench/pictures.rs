@@ -67,7 +67,7 @@ fn head() -> Result<String> {
 }
 
 fn post<'a>(url: &'a str, places: &'a Places, connections: u32, seconds: f64) -> Ask<'a> {
-    Ask { url, file: Some(&places.picture), connections, seconds, rate: None }
+    Ask { url, file: Some(&places.picture), connections, seconds, ..Ask::default() }
 }
 
 fn grayscale(places: &Places, rounds: usize, report: &mut String) -> Result<String> {

@@ -77,9 +77,15 @@ impl Places {
 
     /// A manifest of one app in the scratch folder.
     pub(super) fn manifest(&self, name: &str, wasm: &str, port: u16) -> Result<PathBuf> {
+        self.manifest_of(name, name, wasm, port)
+    }
+
+    /// The same in a file of this name.
+    pub(super) fn manifest_of(&self, app_id: &str, name: &str, wasm: &str, port: u16) -> Result<PathBuf> {
         let file = self.scratch.join(name).with_extension("yaml");
-        let app =
-            format!("version: 1\napps:\n  - appID: {name}\n    appPort: {port}\n    appDirPath: .\n    wasm:\n{wasm}");
+        let app = format!(
+            "version: 1\napps:\n  - appID: {app_id}\n    appPort: {port}\n    appDirPath: .\n    wasm:\n{wasm}"
+        );
         fs::write(&file, app)?;
         Ok(file)
     }

@@ -153,6 +153,8 @@ pub(super) struct Ask<'a> {
     pub(super) seconds: f64,
     /// Requests a second of an open loop.
     pub(super) rate: Option<f64>,
+    /// A header, as `NAME=VALUE`.
+    pub(super) header: Option<&'a str>,
 }
 
 impl Ask<'_> {
@@ -161,7 +163,7 @@ impl Ask<'_> {
         let mut command = Command::new("taskset");
         command.args(["-c", LOAD]).arg(program).arg(self.url).arg(self.file.unwrap_or(Path::new("-")));
         command.args([self.connections.to_string(), self.seconds.to_string()]);
-        command.args(self.rate.map(|rate| format!("rate={rate}")));
+        command.args(self.rate.map(|rate| format!("rate={rate}"))).args(self.header);
         command.stderr(Stdio::inherit());
         command
     }
@@ -169,9 +171,15 @@ impl Ask<'_> {
 
 /// Runs the load against a server from the other core.
 pub(super) fn load(program: &Path, server: &Server, ask: &Ask) -> Result<Seen> {
-    let before = server.cpu()?;
+    load_all(program, std::slice::from_ref(server), ask)
+}
+
+/// The same against servers that answer a request together: their CPU time is added up.
+pub(super) fn load_all(program: &Path, servers: &[Server], ask: &Ask) -> Result<Seen> {
+    let cpu = || servers.iter().map(Server::cpu).sum::<Result<Duration>>();
+    let before = cpu()?;
     let text = read(&mut ask.command(program))?;
-    let cpu = server.cpu()? - before;
+    let cpu = cpu()? - before;
     let field = |name: &str| field(&text, name);
     Ok(Seen {
         errors: field("errors"),

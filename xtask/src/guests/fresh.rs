@@ -12,7 +12,7 @@ use crate::{Result, run};
 
 pub(crate) fn is_fresh(guest: &Guest, toolchain: &Toolchain) -> bool {
     let stamp = stamp_file(guest);
-    let same_toolchain = fs::read_to_string(&stamp).is_ok_and(|text| text == stamp_text(toolchain));
+    let same_toolchain = fs::read_to_string(&stamp).is_ok_and(|text| text == stamp_text(guest, toolchain));
     same_toolchain && outputs_exist(guest) && built_after_sources(guest, &stamp).unwrap_or(false)
 }
 
@@ -21,7 +21,7 @@ pub(crate) fn stamp(guest: &Guest, toolchain: &Toolchain, start: SystemTime) -> 
     let file = stamp_file(guest);
     fs::create_dir_all(file.parent().expect("a stamp lies in a folder"))?;
     let mut stamp = File::create(file)?;
-    stamp.write_all(stamp_text(toolchain).as_bytes())?;
+    stamp.write_all(stamp_text(guest, toolchain).as_bytes())?;
     Ok(stamp.set_modified(start)?)
 }
 
@@ -29,8 +29,8 @@ fn stamp_file(guest: &Guest) -> PathBuf {
     target_dir().join("stamps").join(guest.name)
 }
 
-fn stamp_text(toolchain: &Toolchain) -> String {
-    format!("{}\n{}\n", toolchain.id, super::toolchain::FLAGS)
+fn stamp_text(guest: &Guest, toolchain: &Toolchain) -> String {
+    format!("{}\n{} {}\n", toolchain.id, super::toolchain::FLAGS, guest.flags)
 }
 
 fn outputs_exist(guest: &Guest) -> bool {

@@ -41,14 +41,14 @@ impl Toolchain {
         }
     }
 
-    /// A cargo with this toolchain's settings and no others; `features` go behind those of every guest.
-    pub(crate) fn cargo(&self, features: &str) -> Command {
+    /// A cargo with this toolchain's settings and no others; `flags` go behind those of every guest.
+    pub(crate) fn cargo(&self, flags: &str) -> Command {
         let mut command = Command::new(&self.cargo);
         for name in ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS", "CARGO_BUILD_TARGET"].iter().chain(self.removed) {
             command.env_remove(name);
         }
         for target in TARGETS {
-            command.env(variable(target, "RUSTFLAGS"), format!("{FLAGS}{features} {}", self.flags));
+            command.env(variable(target, "RUSTFLAGS"), format!("{FLAGS} {flags} {}", self.flags));
         }
         command.envs(self.variables.iter().map(|(name, value)| (name, value)));
         command

@@ -52,6 +52,12 @@ pub fn cache() -> PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).join("pillion-cache")
 }
 
+/// A program of the `PATH`.
+pub fn find_program(name: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path).map(|folder| folder.join(name)).find(|file| file.is_file())
+}
+
 /// What a command that ends by itself printed.
 pub struct Finished {
     pub status: ExitStatus,
@@ -270,6 +276,11 @@ impl Answer {
 
 /// Asks, without following redirects; any status is an answer.
 pub fn ask(method: &str, url: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
+    try_ask(method, url, headers, body).expect("an answer")
+}
+
+/// The same of a server that may die meanwhile.
+pub fn try_ask(method: &str, url: &str, headers: &[(&str, &str)], body: &[u8]) -> Result<Answer, ureq::Error> {
     let agent: ureq::Agent = ureq::Agent::config_builder()
         .http_status_as_error(false)
         .max_redirects(0)
@@ -281,10 +292,10 @@ pub fn ask(method: &str, url: &str, headers: &[(&str, &str)], body: &[u8]) -> An
     for (name, value) in headers {
         request = request.header(*name, *value);
     }
-    let mut response = agent.run(request.body(body.to_vec()).expect("a request")).expect("an answer");
+    let mut response = agent.run(request.body(body.to_vec()).expect("a request"))?;
     let mut bytes = Vec::new();
-    response.body_mut().as_reader().read_to_end(&mut bytes).expect("the body");
-    Answer { status: response.status().as_u16(), headers: response.headers().clone(), body: bytes }
+    response.body_mut().as_reader().read_to_end(&mut bytes)?;
+    Ok(Answer { status: response.status().as_u16(), headers: response.headers().clone(), body: bytes })
 }
 
 /// `POST`.

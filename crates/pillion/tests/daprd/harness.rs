@@ -52,6 +52,11 @@ pub fn pause(time: Duration) {
     std::thread::park_timeout(time);
 }
 
+/// How often a test of crashes tries: what `PILLION_TEST_ROUNDS` says, else `default`.
+pub fn rounds(default: usize) -> usize {
+    std::env::var("PILLION_TEST_ROUNDS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(default)
+}
+
 /// What the apps of one test share: a folder, and in it the file by which daprds find each other, so that no test opens
 /// multicast DNS.
 pub struct Network {
@@ -83,6 +88,8 @@ pub struct Setup {
     pub protocol: &'static str,
     /// Further flags of daprd.
     pub flags: Vec<String>,
+    /// Variables of daprd's environment.
+    pub variables: Vec<(&'static str, String)>,
     /// `APP_API_TOKEN` of the app and of daprd.
     pub tokens: [Option<&'static str>; 2],
 }
@@ -90,7 +97,7 @@ pub struct Setup {
 impl Setup {
     pub fn new(app_id: &'static str, wasm: impl Into<String>, resources: impl Into<String>) -> Self {
         let (wasm, resources) = (wasm.into(), resources.into());
-        Self { app_id, wasm, resources, protocol: "http", flags: Vec::new(), tokens: [None; 2] }
+        Self { app_id, wasm, resources, protocol: "http", flags: Vec::new(), variables: Vec::new(), tokens: [None; 2] }
     }
 
     pub fn protocol(mut self, protocol: &'static str) -> Self {
@@ -100,6 +107,11 @@ impl Setup {
 
     pub fn flag(mut self, flag: impl Into<String>) -> Self {
         self.flags.push(flag.into());
+        self
+    }
+
+    pub fn variable(mut self, name: &'static str, value: &str) -> Self {
+        self.variables.push((name, value.to_owned()));
         self
     }
 
@@ -295,6 +307,11 @@ impl Guarded {
 }
 
 impl Guarded {
+    /// Whether it ended by itself.
+    pub fn has_ended(&mut self) -> bool {
+        self.child.try_wait().expect("a child").is_some()
+    }
+
     /// Both fail where it has ended already.
     fn kill(&mut self) {
         let _ = self.child.kill();
@@ -324,6 +341,7 @@ impl Daprd {
         command.arg("--resources-path").arg(dir.join("components"));
         command.arg("--config").arg(network.dir.path().join("config.yaml"));
         command.env("DAPR_HOST_IP", "127.0.0.1").env_remove("DAPR_API_TOKEN").env_remove("APP_API_TOKEN");
+        command.envs(setup.variables.iter().map(|(name, value)| (name, value)));
         if let Some(token) = setup.tokens[1] {
             command.env("APP_API_TOKEN", token);
         }

@@ -1,6 +1,6 @@
 //! SIGTERM under load: what daprd took is delivered, by this process or the next.
 
-use crate::harness::{Setup, bus, pause, tools, until};
+use crate::harness::{Setup, bus, pause, rounds, tools, until};
 use std::{
     sync::atomic::{AtomicBool, AtomicUsize, Ordering},
     thread,
@@ -79,16 +79,12 @@ fn an_event_in_flight_is_taken_before_the_end_and_never_comes_again() {
     }
 }
 
-fn rounds() -> usize {
-    std::env::var("PILLION_TEST_ROUNDS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(ROUNDS)
-}
-
 #[test]
 fn no_event_is_lost_by_an_end_under_load_over_http() {
-    check("no_event_is_lost_by_an_end_under_load_over_http", "http", rounds());
+    check("no_event_is_lost_by_an_end_under_load_over_http", "http", rounds(ROUNDS));
 }
 
 #[test]
 fn no_event_is_lost_by_an_end_under_load_over_grpc() {
-    check("no_event_is_lost_by_an_end_under_load_over_grpc", "grpc", rounds());
+    check("no_event_is_lost_by_an_end_under_load_over_grpc", "grpc", rounds(ROUNDS));
 }

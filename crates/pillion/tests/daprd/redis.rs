@@ -1,0 +1,44 @@
+//! A Redis of Debian's, for one test: on a free port of loopback, its data in the test's folder or nowhere.
+
+use crate::{
+    common::{find_program, free_ports},
+    harness::{Guarded, component, until},
+};
+use std::{net::TcpStream, path::Path, process::Command};
+
+/// A running server.
+pub struct Redis {
+    _server: Guarded,
+    port: u16,
+}
+
+impl Redis {
+    /// None where there is no `redis-server`: then the test is skipped, counted by its line.
+    pub fn start(test: &str, dir: &Path) -> Option<Self> {
+        let Some(program) = find_program("redis-server") else {
+            println!("skipped: {test}: no redis-server; `cargo xtask test tools` installs it");
+            return None;
+        };
+        for _ in 0..5 {
+            let [port] = free_ports();
+            let mut command = Command::new(&program);
+            command.args(["--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--port"]).arg(port.to_string());
+            let mut server = Guarded::start(command.current_dir(dir), dir.join("redis.log"));
+            let is_there = until(|| server.has_ended() || TcpStream::connect(("127.0.0.1", port)).is_ok());
+            assert!(is_there, "redis-server doesn't listen:\n{}", server.log());
+            // Another process may have taken the port meanwhile, and then it is that one which listens.
+            if !server.has_ended() && server.log().contains("Ready to accept") {
+                return Some(Self { _server: server, port });
+            }
+        }
+        panic!("no free port");
+    }
+
+    /// A component of this server.
+    pub fn component(&self, name: &str, kind: &str, metadata: &[(&str, &str)]) -> String {
+        let host = format!("127.0.0.1:{}", self.port);
+        let items: Vec<(&str, &str)> =
+            [("redisHost", host.as_str())].into_iter().chain(metadata.iter().copied()).collect();
+        component(name, kind, &items)
+    }
+}
