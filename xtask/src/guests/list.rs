@@ -102,6 +102,7 @@ pub(crate) const GUESTS: &[Guest] = &[
         folder: "examples/order-approval/orders",
         kind: REACTOR,
         copy: Some("examples/order-approval/order-approval.wasm"),
+        flags: "",
     },
     test("bindgen-classic", "guests/bindgen-classic", Kind::Bindgen),
     test("bindgen-wasmedge", "guests/bindgen-wasmedge", Kind::Bindgen),

@@ -73,12 +73,12 @@ impl Replay {
     fn done(&mut self, action: i32, outcome: &Outcome) -> Result<(), Stop> {
         // One that nobody waits for was there before, as Dapr may deliver twice.
         match self.waits.remove(&action) {
-            Some(Waits::ForOutcome(task)) => self.came(task, outcome),
-            Some(Waits::ForNextTry(task)) => match &self.tasks[task].tries {
+            Some(Waits::Outcome(task)) => self.came(task, outcome),
+            Some(Waits::NextTry(task)) => match &self.tasks[task].tries {
                 Some(tries) => self.ask_for(task, tries.call.clone()),
                 None => Ok(()),
             },
-            Some(Waits::ForTimeout(task)) => {
+            Some(Waits::Timeout(task)) => {
                 self.time_out(task);
                 Ok(())
             }
@@ -101,7 +101,7 @@ impl Replay {
             return Ok(());
         };
         let id = self.ask(self.due(pause, Some(name)))?;
-        self.waits.insert(id, Waits::ForNextTry(task));
+        self.waits.insert(id, Waits::NextTry(task));
         Ok(())
     }
 

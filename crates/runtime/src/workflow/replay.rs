@@ -195,7 +195,7 @@ impl Replay {
     pub(crate) fn timer(&mut self, delay: Duration) -> Result<u32, Stop> {
         let task = self.new_task()?;
         let id = self.ask(self.due(delay, None))?;
-        self.waits.insert(id, Waits::ForOutcome(task));
+        self.waits.insert(id, Waits::Outcome(task));
         number(task)
     }
 
@@ -216,7 +216,7 @@ impl Replay {
             self.wanted.entry(wanted).or_default().push_back(task);
             if let Some(timeout) = timeout {
                 let id = self.ask(self.due(timeout, Some(name.to_owned())))?;
-                self.waits.insert(id, Waits::ForTimeout(task));
+                self.waits.insert(id, Waits::Timeout(task));
             }
         }
         number(task)
@@ -289,7 +289,7 @@ impl Replay {
     pub(super) fn ask_for(&mut self, task: usize, call: Call) -> Result<(), Stop> {
         let action = call.action(self.uuid("task", task as u64));
         let id = self.ask(action)?;
-        self.waits.insert(id, Waits::ForOutcome(task));
+        self.waits.insert(id, Waits::Outcome(task));
         Ok(())
     }
 

@@ -27,11 +27,11 @@ pub(super) struct Tries {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Waits {
     /// Its outcome is the task's.
-    ForOutcome(usize),
+    Outcome(usize),
     /// A pause is over: the task's next try begins.
-    ForNextTry(usize),
+    NextTry(usize),
     /// The task has waited long enough.
-    ForTimeout(usize),
+    Timeout(usize),
 }
 
 /// An activity or a child as it was asked for.

@@ -37,6 +37,7 @@ fn work_in_hand_is_done_by_the_next_process() {
     for round in 0..2 {
         let id = format!("fan-{round}");
         flow.start("fan", &id, "40");
+        flow.until(&id, "RUNNING");
         flow.0.kill();
         flow.0.restart();
         assert_eq!(flow.output(&id), (0..40).map(|n| format!("N{n}")).collect::<Vec<_>>().join(","));
