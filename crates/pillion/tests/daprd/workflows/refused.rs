@@ -53,7 +53,7 @@ fn code_that_changed_under_a_running_workflow_is_named() {
     flow.until("changing", "RUNNING");
     let other = CASES.replace("cases: {", "changed: {");
     flow.0.change(&other);
-    flow.raise("changing", "go", "1");
+    flow.raise_at_last("changing", "go", "1");
     let (kind, message) = flow.failure("changing");
     assert_eq!(kind, "NonDeterminismError", "{message}");
     for part in ["`changing`", "action 0", "the activity `upper`", "the activity `keep`"] {
