@@ -9,6 +9,7 @@ use pillion_api::{
     state,
 };
 use pillion_runtime::{App, AppSpec, DaprHttp, Guest, GuestSpec, Limits, Options, Runtime};
+use rustix::time::{ClockId, clock_gettime};
 use std::{path::Path, sync::Arc};
 
 /// The largest answer that a benchmark reads.
@@ -24,10 +25,32 @@ pub fn options(max_instances: u32, cache: Option<&Path>) -> Options {
 /// # Errors
 /// The guest doesn't fit its limits.
 pub fn app(runtime: &Runtime, name: &str, guest: Guest, limits: Limits) -> Result<App> {
+    app_of(runtime, name, guest, limits, Arc::new(Nothing))
+}
+
+/// The same over a sidecar.
+///
+/// # Errors
+/// As [`app`].
+pub fn app_of(runtime: &Runtime, name: &str, guest: Guest, limits: Limits, sidecar: Arc<dyn Sidecar>) -> Result<App> {
     let guests = vec![GuestSpec { limits, ..GuestSpec::new("guest", guest) }];
     let spec = AppSpec { app_id: name.into(), guests, ..AppSpec::default() };
     let no_dapr: DaprHttp = Arc::new(|_| Box::pin(async { not_here().dapr_response() }));
-    Ok(runtime.app(spec, Arc::new(Nothing), no_dapr)?)
+    Ok(runtime.app(spec, sidecar, no_dapr)?)
+}
+
+/// CPU time of all threads of this process, in microseconds.
+pub fn cpu() -> f64 {
+    let time = clock_gettime(ClockId::ProcessCPUTime);
+    #[allow(clippy::cast_precision_loss)]
+    let (seconds, nanos) = (time.tv_sec as f64, time.tv_nsec as f64);
+    seconds * 1e6 + nanos / 1e3
+}
+
+/// The middle one.
+pub fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
 /// One call without a body, its answer read to the end.

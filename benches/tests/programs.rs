@@ -57,6 +57,16 @@ fn guests_of_the_figures_are_called_and_answer() {
 }
 
 #[test]
+fn calls_of_a_dapr_guest_are_timed() {
+    let guest = format!("{}/../guests/out/dapr-calls.wasm", env!("CARGO_MANIFEST_DIR"));
+    let seen = json(env!("CARGO_BIN_EXE_calls"), &[&guest, "1"]);
+    for figure in ["native_us", "event_us"] {
+        assert!(seen[figure].as_f64() > Some(0.0), "{seen}");
+    }
+    assert!(seen["over_us"].is_number(), "{seen}");
+}
+
+#[test]
 fn what_many_guests_hold_is_counted() {
     let cache = tempfile::tempdir().expect("a folder");
     let cache = cache.path().to_str().expect("text");

@@ -1,4 +1,5 @@
-// Dapr, in C: a counter, orders over HTTP that are published, and the same orders taken from their topic.
+// Dapr, in C: a greeting, a counter, orders over HTTP that are published, and the same orders taken from their topic, a cleaner
+// that a binding starts, and a job. Digits in pictures are a program of their own: guests/c-digits.
 #include "dapr.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,6 +9,9 @@ typedef exports_pillion_dapr_invocation_handler_request_t request_t;
 typedef exports_pillion_dapr_invocation_handler_response_t response_t;
 typedef exports_pillion_dapr_topic_handler_topic_event_t event_t;
 typedef exports_pillion_dapr_topic_handler_topic_status_t status_t;
+typedef exports_pillion_dapr_binding_handler_binding_event_t binding_event_t;
+typedef exports_pillion_dapr_binding_handler_option_reply_t reply_t;
+typedef exports_pillion_dapr_job_handler_job_event_t job_event_t;
 
 // Another writer can come first so often before the caller is asked to come again.
 enum { TRIES = 20 };
@@ -15,6 +19,10 @@ enum { TRIES = 20 };
 enum { CONFLICT = 409 };
 // Digits of the largest count, and the end of the text.
 enum { NUMBER = 21 };
+// Keys that one night deletes at most; the rest is for the next.
+enum { KEYS = 100 };
+// The longest name of a caller, or of a job.
+enum { NAME = 100 };
 
 // A text that is only read; what a call gets is never freed by it.
 static dapr_string_t text(const char *words) {
@@ -86,6 +94,13 @@ static bool order(request_t *request, response_t *response, dapr_string_t *error
   return respond(response, 202, "published");
 }
 
+static bool hello(request_t *request, response_t *response) {
+  char greeting[NAME + sizeof "hello "];
+  int length = request->body.len < NAME ? (int)request->body.len : NAME;
+  snprintf(greeting, sizeof greeting, "hello %.*s", length, (const char *)request->body.ptr);
+  return respond(response, 200, greeting);
+}
+
 bool exports_pillion_dapr_invocation_handler_handle(request_t *request, response_t *response, dapr_string_t *error) {
   static const char COUNTER[] = "/counter/";
   dapr_string_t path = request->path;
@@ -94,12 +109,13 @@ bool exports_pillion_dapr_invocation_handler_handle(request_t *request, response
   if (path.len > strlen(COUNTER) && memcmp(path.ptr, COUNTER, strlen(COUNTER)) == 0) {
     return count((dapr_string_t){path.ptr + strlen(COUNTER), path.len - strlen(COUNTER)}, response, error);
   }
+  if (is(path, "/hello")) return hello(request, response);
   if (is(path, "/orders")) return order(request, response, error);
   if (is(path, "/throw")) {
     dapr_string_dup(error, "failed on purpose");
     return false;
   }
-  return respond(response, 404, "counter, orders or throw");
+  return respond(response, 404, "hello, counter, orders or throw");
 }
 
 // Keeps the orders of a topic in the state store.
@@ -113,4 +129,59 @@ bool exports_pillion_dapr_topic_handler_handle(event_t *event, status_t *status,
   if (!pillion_dapr_state_set(&store, &entries, &cause)) return fail(error, &cause);
   *status = PILLION_DAPR_TYPES_TOPIC_STATUS_SUCCESS;
   return true;
+}
+
+// Splits lines into keys; how many there are.
+static size_t keys_of(dapr_list_u8_t lines, dapr_string_t *keys, size_t most) {
+  size_t count = 0;
+  uint8_t *at = lines.ptr, *end = lines.ptr + lines.len;
+  while (at < end && count < most) {
+    uint8_t *line_end = memchr(at, '\n', (size_t)(end - at));
+    if (!line_end) line_end = end;
+    if (line_end > at) keys[count++] = (dapr_string_t){at, (size_t)(line_end - at)};
+    at = line_end + 1;
+  }
+  return count;
+}
+
+// Deletes what is old: a line of `old-carts` for each key.
+bool exports_pillion_dapr_binding_handler_handle(binding_event_t *event, reply_t *reply, dapr_string_t *error) {
+  (void)event;
+  dapr_string_t store = text("statestore"), list = text("old-carts"), keys[KEYS + 1];
+  pillion_dapr_state_read_options_t options = {0};
+  pillion_dapr_state_option_item_t found = {0};
+  pillion_dapr_types_error_t cause;
+  if (!pillion_dapr_state_get(&store, &list, &options, &found, &cause)) return fail(error, &cause);
+  size_t count = found.is_some ? keys_of(found.val.value, keys, KEYS) : 0;
+  if (count > 0) {
+    pillion_dapr_state_operation_t operations[KEYS + 1];
+    memset(operations, 0, sizeof operations);
+    keys[count] = list;
+    for (size_t i = 0; i <= count; i++) {
+      operations[i].tag = PILLION_DAPR_STATE_OPERATION_DELETE;
+      operations[i].val.delete_.key = keys[i];
+    }
+    pillion_dapr_state_list_operation_t all = {operations, count + 1};
+    pillion_dapr_types_metadata_t metadata = {0};
+    if (!pillion_dapr_state_transact(&store, &all, &metadata, &cause)) return fail(error, &cause);
+  }
+  char said[sizeof "cleaned " + NUMBER];
+  snprintf(said, sizeof said, "cleaned %zu", count);
+  dapr_string_t copy;
+  dapr_string_dup(&copy, said);
+  *reply = (reply_t){.is_some = true};
+  reply->val.data = (dapr_list_u8_t){copy.ptr, copy.len};
+  return true;
+}
+
+// Notes that a job was done.
+bool exports_pillion_dapr_job_handler_handle(job_event_t *event, dapr_string_t *error) {
+  char key[NAME + sizeof "done-"];
+  int length = event->name.len < NAME ? (int)event->name.len : NAME;
+  snprintf(key, sizeof key, "done-%.*s", length, (const char *)event->name.ptr);
+  dapr_string_t store = text("statestore");
+  pillion_dapr_state_entry_t done = entry(text(key), event->data);
+  pillion_dapr_state_list_entry_t entries = {&done, 1};
+  pillion_dapr_types_error_t cause;
+  return pillion_dapr_state_set(&store, &entries, &cause) || fail(error, &cause);
 }

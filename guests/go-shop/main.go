@@ -1,14 +1,18 @@
-// Dapr, in Go: a counter, orders over HTTP that are published, and the same orders taken from their topic.
+// Dapr, in Go: a greeting, a counter, orders over HTTP that are published, and the same orders taken from their topic, a cleaner
+// that a binding starts, and a job. Digits in pictures are a program of their own: guests/go-digits.
 package main
 
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"strconv"
 	"strings"
 
+	"github.com/pillion-dev/pillion/guests/sdk-go/binding"
 	"github.com/pillion-dev/pillion/guests/sdk-go/failure"
 	"github.com/pillion-dev/pillion/guests/sdk-go/http"
+	"github.com/pillion-dev/pillion/guests/sdk-go/job"
 	"github.com/pillion-dev/pillion/guests/sdk-go/pubsub"
 	"github.com/pillion-dev/pillion/guests/sdk-go/state"
 	"github.com/pillion-dev/pillion/guests/sdk-go/topic"
@@ -25,6 +29,8 @@ const store = state.Store("statestore")
 func init() {
 	http.Handle(answer)
 	topic.Handle(ship)
+	binding.Handle(clean)
+	job.Handle(note)
 }
 
 func main() {}
@@ -32,6 +38,8 @@ func main() {}
 func answer(request http.Request) (http.Response, error) {
 	area, name, _ := strings.Cut(strings.TrimPrefix(http.Route(request), "/"), "/")
 	switch area {
+	case "hello":
+		return http.Text(200, "hello "+string(request.Body)), nil
 	case "counter":
 		return count(name)
 	case "orders":
@@ -39,7 +47,7 @@ func answer(request http.Request) (http.Response, error) {
 	case "throw":
 		return http.Response{}, errors.New("failed on purpose")
 	}
-	return http.Text(404, "counter, orders or throw"), nil
+	return http.Text(404, "hello, counter, orders or throw"), nil
 }
 
 // Counts requests by name, and loses none when two come at once.
@@ -89,4 +97,31 @@ func ship(event topic.Event) (topic.Status, error) {
 	}
 	err := store.Transact(state.Upsert("order-"+event.Id, event.Data), state.Upsert("last-order", event.Data))
 	return topic.Success, err
+}
+
+// Deletes what is old: a line of `old-carts` for each key.
+func clean(binding.Event) (*binding.Reply, error) {
+	item, err := store.Get("old-carts")
+	if err != nil {
+		return nil, err
+	}
+	var keys []string
+	if item != nil {
+		keys = strings.Fields(string(item.Value))
+	}
+	if len(keys) > 0 {
+		operations := []state.Operation{state.Removal("old-carts")}
+		for _, key := range keys {
+			operations = append(operations, state.Removal(key))
+		}
+		if err := store.Transact(operations...); err != nil {
+			return nil, err
+		}
+	}
+	return &binding.Reply{Data: fmt.Appendf(nil, "cleaned %d", len(keys))}, nil
+}
+
+// Notes that a job was done.
+func note(event job.Event) error {
+	return store.Set("done-"+event.Name, event.Data)
 }

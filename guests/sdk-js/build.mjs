@@ -10,7 +10,7 @@ import { fileURLToPath } from 'node:url';
 
 const VERSION = '0.1.0';
 /** What a guest may export; each is an interface of `pillion:dapr`. */
-const HANDLERS = ['invocation', 'topic', 'bulk-topic', 'binding', 'job', 'configuration'];
+const HANDLERS = ['invocation', 'topic', 'bulk-topic', 'binding', 'job', 'configuration', 'actor'];
 
 /** Workflows and activities, of a package of their own. */
 const WORKFLOWS = { name: 'workflowHandler', line: `export pillion:workflow/workflow-handler@${VERSION};` };
@@ -71,15 +71,16 @@ async function writeWorld(imports, exports) {
     ...workflows,
   ];
   await mkdir(join(work, 'wit/deps'), { recursive: true });
-  await cp(await witFolder('wit', 'dapr'), join(work, 'wit/deps/dapr'), { recursive: true });
-  await cp(await witFolder('wit-workflow', 'workflow'), join(work, 'wit/deps/workflow'), { recursive: true });
+  await cp(await witFolder('wit', 'wit/dapr'), join(work, 'wit/deps/dapr'), { recursive: true });
+  await cp(await witFolder('wit-workflow', 'wit/workflow'), join(work, 'wit/deps/workflow'), { recursive: true });
+  await cp(await witFolder('wit-nn', 'wit/deps/wasi-nn-0.2.0-rc-2024-10-28'), join(work, 'wit/deps/nn'), { recursive: true });
   const world = `package pillion:guest;\nworld guest {\n  ${lines.join('\n  ')}\n}\n`;
   await writeFile(join(work, 'wit/world.wit'), world);
 }
 
 /** The package's own copy; in the repository, where there is none, the original. */
-async function witFolder(folder, name) {
-  const [own, original] = [folder, `../../wit/${name}`].map((path) => fileURLToPath(new URL(path, import.meta.url)));
+async function witFolder(copy, source) {
+  const [own, original] = [copy, `../../${source}`].map((path) => fileURLToPath(new URL(path, import.meta.url)));
   return (await stat(own).catch(() => undefined)) ? own : original;
 }
 

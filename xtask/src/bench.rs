@@ -1,6 +1,7 @@
 //! `cargo xtask bench`: servers and load side by side, interleaved, CPU from the kernel's own accounting.
 
 mod anchors;
+mod calls;
 mod daprd;
 mod density;
 mod http;
@@ -28,6 +29,7 @@ struct Bench {
 const BENCHES: &[Bench] = &[
     Bench { name: "http", rounds: 7, run: http::run },
     Bench { name: "instance", rounds: 5, run: instance::run },
+    Bench { name: "calls", rounds: 5, run: calls::run },
     Bench { name: "start", rounds: 9, run: start::run },
     Bench { name: "density", rounds: 3, run: density::run },
     Bench { name: "neighbours", rounds: 3, run: neighbours::run },

@@ -10,27 +10,46 @@ use crate::{Result, content, run};
 use tools::Missing;
 
 /// Raised when a way of building changes, so that what an older one built is not used.
-const RECIPE: u32 = 1;
+const RECIPE: u32 = 2;
 /// The packages that guests are built from.
 const WIT: [&str; 2] = ["wit/dapr", "wit/workflow"];
 
-/// A guest in `guests/<name>` and how it is built.
+/// A guest and how it is built.
 struct Language {
     name: &'static str,
+    /// Its folder below `guests`.
+    folder: &'static str,
     /// What it is written with, from the root.
     sdk: &'static str,
     /// Fetches the compiler unless it is there; also where the guest is built already, as tests of templates use it.
-    fetch: fn() -> std::result::Result<(), Missing>,
+    fetch: fn() -> Done,
     /// Builds into the file that it is given.
-    build: fn(&Path) -> std::result::Result<(), Missing>,
+    build: fn(&Path) -> Done,
+}
+
+type Done = std::result::Result<(), Missing>;
+
+/// A row of the table.
+const fn language(
+    name: &'static str,
+    folder: &'static str,
+    sdk: &'static str,
+    fetch: fn() -> Done,
+    build: fn(&Path) -> Done,
+) -> Language {
+    Language { name, folder, sdk, fetch, build }
 }
 
 /// Each must appear in a test, which skips itself where the guest could not be built.
 const LANGUAGES: &[Language] = &[
-    Language { name: "js-shop", sdk: "guests/sdk-js", fetch: tools::fetch_javascript, build: tools::javascript },
-    Language { name: "py-shop", sdk: "guests/sdk-python", fetch: tools::fetch_python, build: tools::python },
-    Language { name: "go-shop", sdk: "guests/sdk-go", fetch: tools::fetch_nothing, build: tools::go },
-    Language { name: "c-shop", sdk: "guests/sdk-c", fetch: tools::fetch_nothing, build: tools::c },
+    language("js-shop", "js-shop", "guests/sdk-js", tools::fetch_javascript, tools::javascript),
+    language("py-shop", "py-shop", "guests/sdk-python", tools::fetch_python, tools::python),
+    language("go-shop", "go-shop", "guests/sdk-go", tools::fetch_nothing, tools::go),
+    language("go-digits", "go-digits", "guests/go-digits", tools::fetch_nothing, tools::go_command),
+    language("c-shop", "c-shop", "guests/sdk-c", tools::fetch_nothing, tools::c),
+    language("c-digits", "c-digits", "guests/c-digits", tools::fetch_nothing, tools::c_command),
+    language("as-hello", "as-shop", "guests/as-shop", tools::fetch_assemblyscript, tools::as_hello),
+    language("as-digits", "as-shop", "guests/as-shop", tools::fetch_assemblyscript, tools::as_digits),
 ];
 
 /// Builds, and says what had to be left out.
@@ -88,7 +107,7 @@ impl Language {
 
     /// Where its file is kept: by the content of all that it is built from.
     fn kept(&self) -> Result<PathBuf> {
-        let guest = format!("guests/{}", self.name);
+        let guest = format!("guests/{}", self.folder);
         let key = content::key(&[WIT[0], WIT[1], self.sdk, &guest])?;
         let folder = run::cache_dir()?.join("languages");
         fs::create_dir_all(&folder)?;

@@ -6,9 +6,8 @@
 //! The pool is of few instances: Valgrind can't map the usual one.
 
 use anyhow::{Context, Result};
-use pillion_benches::host;
+use pillion_benches::host::{self, cpu};
 use pillion_runtime::{App, Limits, Options, Runtime};
-use rustix::time::{ClockId, clock_gettime};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -112,12 +111,4 @@ async fn calls(app: &App, path: &str, count: usize) -> Result<()> {
         host::call(app, path).await?;
     }
     Ok(())
-}
-
-/// CPU time of all threads of this process, in microseconds.
-fn cpu() -> f64 {
-    let time = clock_gettime(ClockId::ProcessCPUTime);
-    #[allow(clippy::cast_precision_loss)]
-    let (seconds, nanos) = (time.tv_sec as f64, time.tv_nsec as f64);
-    seconds * 1e6 + nanos / 1e3
 }

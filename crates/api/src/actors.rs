@@ -2,6 +2,7 @@
 
 use crate::Metadata;
 use bytes::Bytes;
+use std::time::Duration;
 
 /// Which actor.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -72,4 +73,71 @@ pub struct Timer {
     pub callback: String,
     /// What the actor gets.
     pub data: Bytes,
+}
+
+/// What Dapr asks of the app that hosts an actor.
+#[derive(Clone, Debug)]
+pub struct Event {
+    /// The actor, of a type that the app hosts.
+    pub actor: Actor,
+    /// What it is to do.
+    pub turn: Turn,
+    /// Headers of a method's call; `dapr-reentrancy-id` among them where the type is reentrant.
+    pub metadata: Metadata,
+    /// The span that calls.
+    pub traceparent: Option<String>,
+}
+
+/// What an actor does in one turn.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Turn {
+    /// `PUT /actors/<type>/<id>/method/<method>`.
+    Invoke {
+        /// The method's name.
+        method: String,
+        /// Its argument.
+        data: Bytes,
+    },
+    /// `PUT /actors/<type>/<id>/method/timer/<name>`.
+    Timer {
+        /// The timer's name.
+        name: String,
+        /// The method that it was registered for.
+        callback: String,
+        /// JSON, or nothing.
+        data: Bytes,
+    },
+    /// `PUT /actors/<type>/<id>/method/remind/<name>`.
+    Reminder {
+        /// The reminder's name.
+        name: String,
+        /// JSON, or nothing.
+        data: Bytes,
+    },
+    /// `DELETE /actors/<type>/<id>`: the actor is idle, or lives elsewhere from here on.
+    Deactivate,
+}
+
+/// An actor type that an app hosts, as it says in its answer to `GET /dapr/config`. What is none is left to Dapr.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct HostedType {
+    /// The type.
+    pub kind: String,
+    /// `actorIdleTimeout`: an actor that nobody called so long is deactivated.
+    pub idle_timeout: Option<Duration>,
+    /// How long Dapr lets a call end of an actor that moves.
+    pub drain_ongoing_call_timeout: Option<Duration>,
+    /// Whether such a call may end at all.
+    pub drain_rebalanced_actors: Option<bool>,
+    /// Whether calls of one chain pass Dapr's turns.
+    pub reentrancy: Option<Reentrancy>,
+}
+
+/// `reentrancy` of a type.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Reentrancy {
+    /// Whether it is on.
+    pub enabled: bool,
+    /// The most calls of one chain.
+    pub max_stack_depth: Option<u32>,
 }

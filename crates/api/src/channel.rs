@@ -1,11 +1,12 @@
 //! What Dapr may ask of an app.
 
 use crate::{
-    Body, Code, Error, Result, bindings, configuration, jobs,
+    Body, Code, Error, Result, actors, bindings, configuration, jobs,
     pubsub::{BulkDelivery, Delivery, Subscription, TopicStatus},
     workflow::{Activity, Decision, Outcome, Turn},
 };
 use async_trait::async_trait;
+use bytes::Bytes;
 use http::{Request, Response};
 use std::sync::Arc;
 
@@ -68,5 +69,11 @@ pub trait AppChannel: Send + Sync {
     /// Does an activity of a workflow. A fault of the code is an [`Outcome`]; an `Err` asks for the same again.
     async fn workflow_activity(&self, activity: &Activity) -> Result<Outcome> {
         unhandled("activity", &activity.name)
+    }
+
+    /// Gives an actor of the app its turn; answers what its method answers. Turns of one actor come one after the other.
+    /// [`Code::RouteNotFound`] says that the app hosts no such type.
+    async fn actor_turn(&self, event: actors::Event) -> Result<Bytes> {
+        unhandled("call of an actor of the type", &event.actor.kind)
     }
 }

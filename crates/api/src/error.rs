@@ -279,6 +279,8 @@ codes! {
     AppTokenInvalid = "PILLION_APP_TOKEN_INVALID", 401, Unauthenticated, Caller;
     /// Too many calls at once, and none ended in time.
     Overloaded = "PILLION_OVERLOADED", 503, Unavailable, Host;
+    /// An actor was called by a chain of calls that waits for it already.
+    ActorReentered = "PILLION_ACTOR_REENTERED", 409, FailedPrecondition, Caller;
     /// The process is ending.
     ShuttingDown = "PILLION_SHUTTING_DOWN", 503, Unavailable, Host;
     /// The guest ran past its deadline.

@@ -16,8 +16,10 @@ pub mod error;
 pub mod jobs;
 pub mod lock;
 pub mod metadata;
+pub mod middleware;
 pub mod path;
 pub mod policy;
+pub mod programs;
 pub mod pubsub;
 pub mod scope;
 pub mod secrets;
@@ -31,6 +33,8 @@ pub use body::Body;
 pub use channel::AppChannel;
 pub use diagnostic::Diagnostic;
 pub use error::{Code, Error, Fault, Result};
+pub use middleware::{Middleware, Pipeline};
+pub use programs::Programs;
 pub use sidecar::{Invocation, Sidecar, Target};
 
 /// Free-form string pairs that go with a request: Dapr's `metadata.*` query parameters and gRPC metadata maps.

@@ -42,6 +42,12 @@ pub trait Sidecar: Send + Sync {
     /// The app that asks.
     fn app_id(&self) -> &str;
 
+    /// Whether the answers come from this process, without sockets that someone must look after meanwhile: then asking
+    /// needs no other thread.
+    fn is_in_process(&self) -> bool {
+        false
+    }
+
     /// Calls another app. Whatever status the app answers is an `Ok`.
     async fn invoke(&self, invocation: Invocation) -> Result<Response<Body>>;
 

@@ -12,6 +12,11 @@ pub(crate) fn app_api_token() -> Option<String> {
     text("APP_API_TOKEN")
 }
 
+/// How daprd speaks to the app, as `dapr run` says it.
+pub(crate) fn app_protocol() -> Option<String> {
+    text("APP_PROTOCOL")
+}
+
 /// The namespace of the resources that apply and of the apps.
 pub(crate) fn namespace() -> Option<String> {
     text("NAMESPACE")

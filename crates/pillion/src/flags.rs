@@ -57,6 +57,8 @@ pub(crate) enum Verb {
     Build(Build),
     /// Start every app as `up` does, build what is saved, and give it to the running apps
     Dev(Dev),
+    /// Run the test cases of a dapr.yaml's guests, with fakes of Dapr in memory
+    Test(Test),
     /// Call an app by its sidecar
     Invoke(Invoke),
     /// Publish a message by an app's sidecar
@@ -300,6 +302,16 @@ pub(crate) struct Dev {
     pub(crate) file: RunFile,
     #[command(flatten)]
     pub(crate) process: Process,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Test {
+    /// A dapr.yaml, the folder that holds it, or one test file [default: the nearest dapr.yaml in this folder or above]
+    #[arg(value_name = "PATH")]
+    pub(crate) path: Option<PathBuf>,
+    /// Run the cases whose name has this in it
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) filter: Option<String>,
 }
 
 /// Which sidecar is asked.

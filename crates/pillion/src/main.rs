@@ -1,5 +1,6 @@
 //! Pillion: Dapr applications whose business logic is WebAssembly, in one process.
 
+mod cases;
 mod channel;
 mod commands;
 mod dapr_api;
@@ -45,6 +46,7 @@ async fn dispatch(flags: Flags) -> anyhow::Result<ExitCode> {
         Verb::New(new) => commands::new::run(&global, &new),
         Verb::Build(build) => commands::build::run(&global, build).await,
         Verb::Dev(dev) => commands::dev::run(&global, dev).await,
+        Verb::Test(test) => commands::test::run(&global, test).await,
         Verb::Invoke(invoke) => commands::invoke::run(invoke).await,
         Verb::Publish(publish) => commands::publish::run(publish).await,
         Verb::Check(check) => commands::check::run(&global, check).await,

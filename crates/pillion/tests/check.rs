@@ -111,6 +111,49 @@ fn a_missing_model_and_a_wrong_digest_stop_the_start() {
     check(dir.path(), &["m.tflite"]);
 }
 
+/// A folder with a guest that hosts actors as `actors` says.
+fn hosting(guest: &str, actors: &str) -> tempfile::TempDir {
+    let wasm = format!("wasm: {{ source: actor.wasm, actors: [{actors}] }}");
+    let dir = folder(&GOOD.replace("wasm: { source: cat.wat }", &wasm), "");
+    fs::copy(common::guest(guest), dir.path().join("actor.wasm")).expect("a guest");
+    dir
+}
+
+#[test]
+fn actors_that_nobody_could_host_stop_the_start() {
+    check(
+        hosting("dapr-orders", "{ type: Order }").path(),
+        &[
+            "dapr.yaml:7:",
+            "actor type `Order`: guest `actor` has no actor-handler",
+            "hint: export `pillion:dapr/actor-handler@0.1.0`",
+        ],
+    );
+    let dir = hosting("dapr-actor", "{ type: Counter }");
+    let checked = run(&["check"], dir.path());
+    assert_eq!(checked.status.code(), Some(0), "{}", checked.stderr);
+    for word in ["warning: dapr.yaml:7:", "actors need a daprd", "pillion serve"] {
+        assert!(checked.stderr.contains(word), "no `{word}` in:\n{}", checked.stderr);
+    }
+    for (verb, variable, words) in [
+        ("up", ("X", ""), ["actors need a daprd", "hint: start it by `pillion serve`"]),
+        ("serve", ("X", ""), ["actors need a daprd", "hint: start it by `pillion serve`"]),
+        ("serve", ("APP_PROTOCOL", "grpc"), ["not by `grpc`", "--app-protocol http"]),
+    ] {
+        let mut command = common::pillion();
+        command.args([verb, "--metrics-port", "0"]).current_dir(dir.path()).env(variable.0, variable.1);
+        if variable.0 == "APP_PROTOCOL" {
+            command.env("DAPR_GRPC_PORT", "1").env("DAPR_HTTP_PORT", "1");
+        }
+        let output = command.output().expect("it ends");
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{verb}: {stderr}");
+        for word in words {
+            assert!(stderr.contains(word), "{verb}: no `{word}` in:\n{stderr}");
+        }
+    }
+}
+
 #[test]
 fn a_taken_port_is_named_with_its_app() {
     let socket = TcpListener::bind("127.0.0.1:0").expect("a port");

@@ -3,7 +3,12 @@
 mod common;
 
 use common::{Running, free_ports, on_free_ports, pillion, root, run};
-use std::{fs, io::Write, path::Path, process::Stdio};
+use std::{
+    fs,
+    io::Write,
+    path::Path,
+    process::{Command, Stdio},
+};
 
 /// Whether a program is installed; a line that counts as a skip if not.
 fn has(program: &str, test: &str) -> bool {
@@ -63,20 +68,61 @@ fn a_wrong_template_name_or_folder_is_refused_with_what_to_do() {
     assert_eq!(fs::read_dir(dir.path()).expect("a folder").count(), 1, "nothing was made");
 }
 
-#[test]
-fn a_template_of_go_is_made_built_served_and_called() {
-    if !has("go", "a_template_of_go_is_made_built_served_and_called") {
-        return;
+/// The folder of a new guest, built and its cases run; none, counted as a skip, without its compiler.
+fn made_built_and_tested(template: &str, compiler: &str, dir: &Path) -> Option<std::path::PathBuf> {
+    if !has(compiler, &format!("made_built_and_tested {template}")) {
+        return None;
     }
+    let made = run(&["new", template, "greeter"], dir);
+    assert!(made.status.success() && made.stdout.contains("`pillion test`"), "{}{}", made.stdout, made.stderr);
+    let folder = dir.join("greeter");
+    // The folder's own target folder is where the manifest looks, whatever this test was built into.
+    let built = pillion().arg("build").env_remove("CARGO_TARGET_DIR").current_dir(&folder).output();
+    let built = built.expect("the binary starts");
+    assert!(built.status.success(), "{template}: {}", String::from_utf8_lossy(&built.stderr));
+    let tested = run(&["test"], &folder);
+    assert!(tested.status.success(), "{template}: {}{}", tested.stdout, tested.stderr);
+    assert!(tested.stdout.contains("tests/hello.test.yaml\n  ok "), "{template}: {}", tested.stdout);
+    Some(folder)
+}
+
+#[test]
+fn a_template_of_go_is_made_built_tested_served_and_called() {
     let dir = tempfile::tempdir().expect("a folder");
-    assert!(run(&["new", "go-command", "greeter"], dir.path()).status.success());
-    let folder = dir.path().join("greeter");
-    let built = run(&["build"], &folder);
-    assert!(built.status.success() && folder.join("greeter.wasm").exists(), "{}", built.stderr);
+    let Some(folder) = made_built_and_tested("go-command", "go", dir.path()) else { return };
+    assert!(folder.join("greeter.wasm").exists());
     let (_running, _) = up(&folder);
     // The run file of the folder says which port.
     let answer = run(&["invoke", "--app-id", "greeter", "--method", "hello", "--data", "you"], &folder);
     assert_eq!((answer.status.success(), answer.stdout.as_str()), (true, "hello you\n"), "{}", answer.stderr);
+}
+
+#[test]
+fn a_template_of_c_is_made_built_and_tested() {
+    let clang = ["clang", "clang-22"].into_iter().find(|name| Command::new(name).arg("--version").output().is_ok());
+    if clang.is_none() || !Path::new("/usr/lib/wasm32-wasi/crt1.o").exists() {
+        return println!("skipped: a_template_of_c_is_made_built_and_tested: no clang with wasi-libc");
+    }
+    let dir = tempfile::tempdir().expect("a folder");
+    assert!(run(&["new", "c-command", "greeter"], dir.path()).status.success());
+    let folder = dir.path().join("greeter");
+    let mut build = pillion();
+    let built =
+        build.arg("build").env("CC", clang.unwrap_or_default()).current_dir(&folder).output().expect("it starts");
+    assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
+    let tested = run(&["test"], &folder);
+    assert!(tested.status.success() && tested.stdout.contains("2 passed"), "{}{}", tested.stdout, tested.stderr);
+}
+
+#[test]
+fn a_template_of_rust_is_made_built_and_tested() {
+    let targets = Command::new("rustc").args(["--print", "target-libdir", "--target", "wasm32-wasip1"]).output();
+    let there = |output: std::process::Output| Path::new(String::from_utf8_lossy(&output.stdout).trim()).exists();
+    if !targets.is_ok_and(there) {
+        return println!("skipped: a_template_of_rust_is_made_built_and_tested: no target wasm32-wasip1");
+    }
+    let dir = tempfile::tempdir().expect("a folder");
+    made_built_and_tested("rust-command", "cargo", dir.path());
 }
 
 #[test]

@@ -3,6 +3,7 @@
 mod channel;
 mod workflows;
 
+use crate::actors::Actors;
 use crate::call::{self, Hosted};
 use crate::files::not_allowed;
 use crate::hosts::Hosts;
@@ -35,6 +36,7 @@ struct Inner {
     router: Router,
     triggers: Vec<Trigger>,
     workflows: Option<Workflows>,
+    actors: Arc<Actors>,
 }
 
 impl App {
@@ -52,6 +54,8 @@ impl App {
         spec.guests.iter().try_for_each(|guest| check_limits(&spec.app_id, guest))?;
         let workflows =
             spec.workflows.map(|workflows| Workflows::new(&spec.app_id, workflows, &spec.guests)).transpose()?;
+        spec.guests.iter().try_for_each(|guest| check_kind(&spec.app_id, guest))?;
+        let actors = Actors::new(&spec.app_id, spec.actors.types, spec.actors.most_active, &spec.guests)?;
         let app_id: Arc<str> = spec.app_id.as_str().into();
         spec.guests.iter().for_each(|guest| say_mapping(&app_id, guest));
         let guests = spec.guests.into_iter().map(|guest| {
@@ -62,7 +66,7 @@ impl App {
         });
         // A vector would keep the room of the specifications that it is made of.
         let guests = guests.collect::<Vec<_>>().into_boxed_slice();
-        Ok(Self(Arc::new(Inner { id: spec.app_id, guests, router, triggers: spec.triggers, workflows })))
+        Ok(Self(Arc::new(Inner { id: spec.app_id, guests, router, triggers: spec.triggers, workflows, actors })))
     }
 
     /// The Dapr app id.
@@ -92,12 +96,14 @@ impl App {
         let place = self.0.guests.iter().find(|guest| *guest.load().name == *spec.name);
         let place = place.ok_or_else(|| no_guest(app, &spec.name))?;
         check_limits(app, &spec)?;
+        check_kind(app, &spec)?;
         let specs = std::slice::from_ref(&spec);
         let mut triggers = self.0.triggers.iter().filter(|trigger| trigger.guest == spec.name);
         triggers.try_for_each(|trigger| check_trigger(app, trigger, specs))?;
         if let Some(workflows) = &self.0.workflows {
             workflows.replace(&spec)?;
         }
+        self.0.actors.check_replaced(&spec)?;
         let old = place.load_full();
         let new = Arc::new(old.replaced_by(spec));
         place.store(Arc::clone(&new));
@@ -136,6 +142,17 @@ impl App {
                 follow(&guest, trigger);
             }
         }
+    }
+
+    /// Active actors by type.
+    pub fn active_actors(&self) -> Vec<(String, usize)> {
+        self.0.actors.counts()
+    }
+
+    /// Gives actors no more turns, and deactivates all of them after those that they have been promised. Called at the end,
+    /// when no more calls come and the sidecar still answers.
+    pub async fn end_actors(&self) {
+        self.0.actors.drain().await;
     }
 
     async fn dispatch(&self, trigger: &'static str, mut request: Request<Body>) -> Result<Response<Body>, Error> {
@@ -225,6 +242,17 @@ fn say_mapping(app: &str, spec: &GuestSpec) {
     for line in &spec.guest.inspection().mapping {
         tracing::info!(app, guest = spec.name, "{line}");
     }
+}
+
+/// Middleware is asked on the way to an app, and can't be one.
+fn check_kind(app: &str, spec: &GuestSpec) -> Result<(), Error> {
+    if spec.guest.kind() != GuestKind::Middleware {
+        return Ok(());
+    }
+    let what =
+        format!("guest `{}` of app `{app}` is middleware of http-wasm, which answers no requests by itself", spec.name);
+    Err(Error::new(Code::GuestInvalid, what)
+        .hint("name it by a component `middleware.http.wasm` in the `appHttpPipeline` of a Configuration"))
 }
 
 /// A limit below what a guest declares would fail at every call, so it fails here.

@@ -1,5 +1,6 @@
 //! One call of one guest: who, why, until when, and on whose behalf.
 
+use crate::actors::Chain;
 use crate::admission::{Gate, Permit};
 use crate::host::dapr::Follows;
 use crate::kept::Pool;
@@ -11,6 +12,7 @@ use crate::stats::{Counters, Rate};
 use crate::{GuestKind, GuestSpec, Limits, incoming, limits::key, threads};
 use futures_util::FutureExt;
 use http::{HeaderMap, Request, Response};
+use pillion_api::actors::Actor;
 use pillion_api::scope::{self, Scope};
 use pillion_api::{Body, Code, Error, trace::TraceContext};
 use std::panic::AssertUnwindSafe;
@@ -78,7 +80,7 @@ impl Hosted {
 
     /// Waits for a turn: first of the guest, then of the process, so that one guest's queue holds up no other's. The only
     /// call of a guest waits for no others: busy guests can't keep a rare one out.
-    async fn admit(&self) -> Result<(Permit, Permit), Error> {
+    pub(crate) async fn admit(&self) -> Result<(Permit, Permit), Error> {
         let asked = Instant::now();
         let wait = self.limits().queue_wait;
         let guest = self.gate.enter(wait).await.map_err(|waited| self.overloaded(waited))?;
@@ -113,6 +115,8 @@ pub(crate) struct Call {
     pub(crate) edge: tokio::runtime::Handle,
     /// The count of apps that the call came through, for the calls that the guest makes.
     pub(crate) hops: Option<http::HeaderValue>,
+    /// The actors that wait for the call.
+    pub(crate) actors: Chain,
     request: Arc<str>,
     host_calls: AtomicU64,
     /// Bytes of handles that the host holds for the call.
@@ -123,6 +127,15 @@ pub(crate) struct Call {
 
 impl Call {
     pub(crate) fn new(hosted: &Arc<Hosted>, headers: &HeaderMap) -> Arc<Self> {
+        Self::with(hosted, headers, Chain::of(headers))
+    }
+
+    /// A turn of an actor: it waits for what its guest calls.
+    pub(crate) fn of_actor(hosted: &Arc<Hosted>, headers: &HeaderMap, actor: &Actor) -> Arc<Self> {
+        Self::with(hosted, headers, Chain::of(headers).with(actor))
+    }
+
+    fn with(hosted: &Arc<Hosted>, headers: &HeaderMap, actors: Chain) -> Arc<Self> {
         let trace = trace_of(headers);
         Arc::new(Self {
             hosted: Arc::clone(hosted),
@@ -130,6 +143,7 @@ impl Call {
             deadline: Instant::now() + hosted.limits().timeout,
             edge: hosted.shared.edge(),
             hops: headers.get(crate::outgoing::HOPS).cloned(),
+            actors,
             request: request_id(headers, trace),
             host_calls: AtomicU64::new(0),
             held: AtomicU64::new(0),
@@ -160,7 +174,7 @@ impl Call {
             .limit(key::TIMEOUT, u64::try_from(limit.as_millis()).unwrap_or(u64::MAX))
     }
 
-    fn scope(&self, trigger: &'static str) -> Arc<Scope> {
+    pub(crate) fn scope(&self, trigger: &'static str) -> Arc<Scope> {
         let (app, guest, request_id) =
             (Arc::clone(&self.hosted.app), Arc::clone(&self.hosted.name), Arc::clone(&self.request));
         Arc::new(Scope { app, guest: Some(guest), request_id, trace: self.trace, trigger: Some(trigger) })
@@ -241,7 +255,8 @@ where
     judged(hosted, trigger, handled.await)
 }
 
-fn judged<T>(hosted: &Hosted, trigger: &'static str, result: Result<T, Error>) -> Result<T, Error> {
+/// Counts and logs what failed.
+pub(crate) fn judged<T>(hosted: &Hosted, trigger: &'static str, result: Result<T, Error>) -> Result<T, Error> {
     if let Err(error) = &result {
         hosted.counters.failed(error.code());
         let (app, guest) = (&*hosted.app, &*hosted.name);
@@ -268,7 +283,7 @@ async fn admitted(
 
 /// Runs a call where guests run: here, if this is such a thread, since handing a call over and its answer back costs more
 /// than many a call; else there. A client that goes away drops this future, and with it the guest.
-async fn on_guest_thread<T: Send + 'static>(
+pub(crate) async fn on_guest_thread<T: Send + 'static>(
     call: &Call,
     future: impl Future<Output = Result<T, Error>> + Send + 'static,
 ) -> Result<T, Error> {
@@ -282,6 +297,23 @@ async fn on_guest_thread<T: Send + 'static>(
             Ok(ended) => ended.ok().and_then(Result::ok),
         }
     };
-    // A panic, which the hook has told about.
-    ended.unwrap_or_else(|| Err(Error::new(Code::Internal, format!("guest `{}` failed in the host", call.hosted.name))))
+    ended.unwrap_or_else(|| Err(panicked(call)))
+}
+
+/// Runs a call where guests run, to its end or its deadline, whether or not somebody still waits for its answer.
+pub(crate) async fn to_its_end<T: Send + 'static>(
+    call: &Arc<Call>,
+    trigger: &'static str,
+    future: impl Future<Output = Result<T, Error>> + Send + 'static,
+) -> Result<T, Error> {
+    let task = call.hosted.shared.threads.handle().spawn(scope::within(call.scope(trigger), Box::pin(future)));
+    match tokio::time::timeout_at((call.deadline + EDGE_GRACE).into(), task).await {
+        Err(_) => Err(call.timed_out()),
+        Ok(ended) => ended.unwrap_or_else(|_| Err(panicked(call))),
+    }
+}
+
+/// The error of a panic, which the hook has told about.
+fn panicked(call: &Call) -> Error {
+    Error::new(Code::Internal, format!("guest `{}` failed in the host", call.hosted.name))
 }

@@ -106,6 +106,11 @@ impl Drop for Code {
     }
 }
 
+/// Notes that a call's guest is in use.
+pub(crate) fn touch(call: &Call) {
+    call.hosted.spec.guest.0.code.touch(call.hosted.shared.residents.now());
+}
+
 /// The linked code of a call's guest, at once where it is in memory.
 ///
 /// # Errors

@@ -1,13 +1,14 @@
 //! Events on their way to one guest: typed for a guest that has handlers, as daprd posts them for any other.
 
 use crate::GuestKind;
+use crate::actors::{CHAIN, REENTRANCY_ID};
 use crate::call::{self, Hosted};
 use crate::kind::dapr;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode};
 use pillion_api::callback::{self, MAX_ANSWER};
 use pillion_api::pubsub::{BulkDelivery, Delivery, TopicStatus};
-use pillion_api::{Body, Error, Metadata, bindings, body, configuration, jobs};
+use pillion_api::{Body, Error, Metadata, actors, bindings, body, configuration, jobs};
 use pillion_wit::exports::pillion::dapr::bulk_topic_handler::Entry;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -83,6 +84,17 @@ pub(crate) async fn configuration(guest: &Arc<Hosted>, update: configuration::Up
         callback::configuration_taken(&update.store, status)?;
     }
     Ok(())
+}
+
+/// What the call of an actor's turn goes by: also the actors that wait for it.
+pub(crate) fn of_actor(event: &actors::Event) -> HeaderMap {
+    let mut headers = headers(&event.metadata, event.traceparent.as_deref());
+    for name in [CHAIN, HeaderName::from_static(REENTRANCY_ID)] {
+        if let Some(Ok(value)) = event.metadata.get(name.as_str()).map(|value| HeaderValue::from_str(value)) {
+            headers.insert(name, value);
+        }
+    }
+    headers
 }
 
 /// Posts an event to a guest.

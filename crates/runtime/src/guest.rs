@@ -20,6 +20,8 @@ pub enum GuestKind {
     Messages,
     /// Handlers of `pillion:dapr`: typed events.
     Dapr,
+    /// A handler of http-wasm: it stands before who answers a request.
+    Middleware,
 }
 
 impl fmt::Display for GuestKind {
@@ -30,6 +32,7 @@ impl fmt::Display for GuestKind {
             Self::Bindgen => "bindgen",
             Self::Messages => "messages",
             Self::Dapr => "dapr",
+            Self::Middleware => "middleware",
         })
     }
 }

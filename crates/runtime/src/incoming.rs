@@ -28,7 +28,7 @@ pub(crate) async fn receive(
     let share = Arc::new(Share::new(budget));
     let incoming = match kind {
         GuestKind::Http => Incoming::Streaming(body::limited(incoming, limit)),
-        GuestKind::Command | GuestKind::Bindgen | GuestKind::Dapr | GuestKind::Messages => {
+        _ => {
             let counted = Counted { inner: incoming, share: Arc::clone(&share) };
             Incoming::Whole(body::collect(counted.boxed_unsync(), limit).await?)
         }

@@ -307,6 +307,9 @@ fn component_kind(inspection: &Inspection) -> Result<GuestKind, String> {
 }
 
 fn module_kind(inspection: &Inspection) -> Result<GuestKind, String> {
+    if let Some(handler) = crate::kind::middleware::recognise(inspection) {
+        return handler.map(|()| GuestKind::Middleware);
+    }
     let bindgen = inspection.exports("__wbindgen_malloc") || inspection.exports("allocate");
     if inspection.exports("_start") {
         Ok(GuestKind::Command)

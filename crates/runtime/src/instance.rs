@@ -3,11 +3,13 @@
 use crate::GuestSpec;
 use crate::call::Call;
 use crate::host::http::{Quick, QuickView};
+use crate::host::http_wasm::Exchange;
 use crate::host::{Sessions, dapr::Held};
 use crate::limiter::Limiter;
 use crate::outgoing::Hooks;
 use crate::output::{Lines, Stream};
 use crate::room::Room;
+use crate::strict;
 use crate::ticker::Running;
 use crate::workflow::{self, Clock, Replay};
 use std::pin::Pin;
@@ -32,6 +34,8 @@ pub(crate) struct Host {
     pub(crate) limiter: Limiter,
     pub(crate) sessions: Sessions,
     pub(crate) held: Held,
+    /// What a handler of http-wasm works on.
+    pub(crate) exchange: Option<Box<Exchange>>,
     pub(crate) call: Arc<Call>,
     /// The run of a workflow, if it is one.
     pub(crate) replay: Option<Box<Replay>>,
@@ -214,6 +218,9 @@ pub(crate) fn granted(spec: &GuestSpec) -> wasmtime::Result<WasiCtxBuilder> {
     let mut wasi = WasiCtxBuilder::new();
     wasi.max_random_size(spec.limits.random);
     wasi.allow_tcp(false).allow_udp(false).allow_ip_name_lookup(false);
+    if spec.strict {
+        strict::make(&mut wasi);
+    }
     wasi.arg(&spec.name).args(&spec.args);
     for (name, value) in &spec.env {
         wasi.env(name, value);
@@ -249,6 +256,7 @@ pub(crate) fn store_of(call: &Arc<Call>, mut wasi: Wasi) -> Store<Host> {
         sessions: Sessions::default(),
         held: Held::default(),
         replay: None,
+        exchange: None,
         call: Arc::clone(call),
         room: None,
         running: Some(running(call)),

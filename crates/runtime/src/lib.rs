@@ -4,6 +4,7 @@
 //! ([`pillion_api::AppChannel`]); its guests reach out by the [`pillion_api::Sidecar`] that it was made with. Guests run
 //! on threads of their own; everything that this crate does for them on the caller's side only waits.
 
+mod actors;
 mod address;
 mod admission;
 mod app;
@@ -31,6 +32,7 @@ mod options;
 mod outgoing;
 mod output;
 mod program;
+mod programs;
 mod residents;
 mod room;
 mod route;
@@ -39,6 +41,7 @@ mod services;
 mod snapshot;
 mod spec;
 mod stats;
+mod strict;
 mod threads;
 mod ticker;
 mod trap;
@@ -52,6 +55,8 @@ pub use limits::Limits;
 pub use options::Options;
 pub use residents::CodeStats;
 pub use runtime::{LoadOptions, Runtime, StartError};
-pub use spec::{AppSpec, DaprHttp, GuestSpec, On, Preopen, Route, RouteTarget, Trigger, WorkflowSpec};
+pub use spec::{
+    ActorType, Actors, AppSpec, DaprHttp, GuestSpec, On, Preopen, Route, RouteTarget, Trigger, WorkflowSpec,
+};
 pub use stats::{DURATION_BUCKETS_MS, GuestStats};
 pub use workflow::WorkflowBounds;

@@ -93,6 +93,10 @@ pub mod key {
     pub const TIMEOUT: &str = "limits.timeout";
     /// [`Limits::concurrency`](super::Limits::concurrency).
     pub const CONCURRENCY: &str = "limits.concurrency";
+    /// [`Limits::request`](super::Limits::request).
+    pub const REQUEST: &str = "limits.request";
+    /// [`Limits::queue_wait`](super::Limits::queue_wait), in milliseconds.
+    pub const QUEUE_WAIT: &str = "limits.queueWait";
     /// [`Limits::response`](super::Limits::response).
     pub const RESPONSE: &str = "limits.response";
     /// [`Limits::table_elements`](super::Limits::table_elements).

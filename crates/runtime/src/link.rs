@@ -161,6 +161,7 @@ fn advice(module: &str) -> String {
             "is of a version that is not known here: build for WASI 0.2, or for the drafts that `docs/guide/interfaces.md` lists",
         ),
         ("wasi", "is not supported: threads and sockets of preview 1 are extensions of one engine"),
+        ("http_handler", "has no such function in the ABI of http-wasm 0.1"),
         ("wasmedge_", "has no such function in either generation of the interface"),
         (
             "__wbindgen",

@@ -1,6 +1,7 @@
 //! The one way out for a guest's HTTP requests: to an app by the sidecar, to a Dapr port in process, or, if `allow.hosts`
 //! grants it, to a host outside.
 
+use crate::actors::CHAIN;
 use crate::call::{Call, random_u64};
 use crate::dial::{self, HttpClient, Prohibited};
 use crate::hosts::{Hosts, normal_host};
@@ -21,9 +22,10 @@ const APP_DOMAIN: &str = ".dapr";
 /// How many apps a call has gone through; a guest can't begin anew.
 pub(crate) const HOPS: HeaderName = HeaderName::from_static("pillion-hops");
 /// Headers that say who someone is: only the sidecar sets them.
-const RESERVED: [HeaderName; 6] = [
+const RESERVED: [HeaderName; 7] = [
     HeaderName::from_static("dapr-caller-app-id"),
     HOPS,
+    CHAIN,
     HeaderName::from_static("dapr-callee-app-id"),
     HeaderName::from_static("dapr-caller-namespace"),
     HeaderName::from_static("dapr-api-token"),
@@ -69,6 +71,11 @@ impl Outgoing {
         Self { app: Arc::clone(app), sidecar, dapr_http, dapr_ports, hosts, client: OnceLock::new(), places }
     }
 
+    /// Whether a request is answered in this process, without a socket.
+    fn stays_here(&self, uri: &Uri) -> bool {
+        self.sidecar.is_in_process() && destination(uri, &self.dapr_ports) != Destination::Outside
+    }
+
     /// Who answers what the guests ask of Dapr.
     pub(crate) fn sidecar(&self) -> &Arc<dyn Sidecar> {
         &self.sidecar
@@ -104,6 +111,9 @@ impl Outgoing {
             && let Some(hops) = &call.hops
         {
             headers.insert(HOPS, hops.clone());
+        }
+        if *destination != Destination::Outside {
+            call.actors.dress(headers);
         }
         let child = call.trace.child(random_u64()).to_string();
         if let Ok(traceparent) = HeaderValue::try_from(child) {
@@ -242,7 +252,8 @@ impl WasiHttpHooks for Hooks {
     }
 }
 
-/// Sends from the edge: it runs no guest, so no guest can hold it up.
+/// Sends from the edge, which runs no guest, so that no guest holds up a socket. What needs none stays on this thread: to
+/// hand it over and back costs more than many an answer.
 async fn send(
     call: Arc<Call>,
     request: Request<WasiBody>,
@@ -250,22 +261,21 @@ async fn send(
 ) -> Result<Response<WasiBody>, WasiError> {
     let limit = call.hosted.limits().outgoing_body;
     let request = request.map(|body| outgoing_body(body, limit));
+    let Some(outgoing) = call.hosted.outgoing.clone() else { return Err(WasiError::HttpRequestDenied) };
     let of_task = Arc::clone(&call);
-    let work = call.edge.spawn(async move {
-        match &of_task.hosted.outgoing {
-            Some(outgoing) => outgoing.send(&of_task, request).await,
-            None => Err(WasiError::HttpRequestDenied),
+    let stays = outgoing.stays_here(request.uri());
+    let work = async move { outgoing.send(&of_task, request).await };
+    let work = async {
+        match stays {
+            true => work.await,
+            false => Task::of(call.edge.spawn(work)).await.unwrap_or(Err(WasiError::InternalError(None))),
         }
-    });
+    };
     let wait = options.connect_timeout.into_iter().chain(options.first_byte_timeout).sum::<std::time::Duration>();
     let response = match wait.is_zero() {
-        true => Task::of(work).await,
-        false => match tokio::time::timeout(wait, Task::of(work)).await {
-            Ok(response) => response,
-            Err(_) => return Err(WasiError::ConnectionReadTimeout),
-        },
-    };
-    let response = response.map_err(|_| WasiError::InternalError(None))??;
+        true => work.await,
+        false => tokio::time::timeout(wait, work).await.unwrap_or(Err(WasiError::ConnectionReadTimeout)),
+    }?;
     Ok(response.map(|body| incoming_body(body, limit)))
 }
 

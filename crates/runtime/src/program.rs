@@ -30,6 +30,8 @@ pub(crate) enum Program {
     /// A handler of messages.
     Messages(MessagesPre),
     Dapr(DaprPre),
+    /// A handler of http-wasm.
+    Middleware(InstancePre<Host>),
 }
 
 impl Program {
@@ -56,6 +58,7 @@ impl Program {
             Self::Bindgen(_) => GuestKind::Bindgen,
             Self::Messages(_) => GuestKind::Messages,
             Self::Dapr(_) => GuestKind::Dapr,
+            Self::Middleware(_) => GuestKind::Middleware,
         }
     }
 }
@@ -99,6 +102,7 @@ fn link_module(
     // A name asks for that function, also of a guest that could be run as a program.
     match (inspection.kind, call) {
         (Some(GuestKind::Command), None) => Ok(Program::Core(pre)),
+        (Some(GuestKind::Middleware), None) => Ok(Program::Middleware(pre)),
         (Some(GuestKind::Command), Some(call)) if !inspection.calls.iter().any(|name| name == call) => {
             Err(no_such_call(inspection, call))
         }

@@ -118,7 +118,7 @@ impl Instrumented<'_> {
         let call = Call::new(&hosted, &HeaderMap::new());
         let stderr = Stream::new(Lines::new(&call, "stderr"));
         let wasi = match guest.kind() {
-            GuestKind::Http | GuestKind::Messages => Wasi::handler(&call),
+            GuestKind::Http | GuestKind::Messages | GuestKind::Dapr => Wasi::handler(&call),
             _ => instance::wasi(&call, &stderr).map(|mut wasi| Wasi::Program(Box::new(wasi.build_p1()))),
         };
         let mut store = instance::store_of(&call, wasi.map_err(|error| cannot(&error))?);
@@ -143,6 +143,12 @@ impl Instrumented<'_> {
             }
             (Context::Component(context), Some(Program::Command(pre))) => {
                 self.of_component(store, context, pre.instance_pre()).await
+            }
+            (Context::Component(context), Some(Program::Messages(handler))) => {
+                self.of_component(store, context, handler.instance_pre()).await
+            }
+            (Context::Component(context), Some(Program::Dapr(handlers))) => {
+                self.of_component(store, context, handlers.instance_pre()).await
             }
             _ => wasmtime::bail!("the instrumented guest is of another kind"),
         }

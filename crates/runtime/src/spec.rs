@@ -8,6 +8,7 @@ use pillion_api::{Body, Metadata, policy::Allow};
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Answers a request to a Dapr HTTP port in process, on behalf of the app that asks. The request's URI is absolute.
 pub type DaprHttp = Arc<dyn Fn(Request<Body>) -> BoxFuture<'static, Response<Body>> + Send + Sync>;
@@ -40,6 +41,8 @@ pub struct GuestSpec {
     pub preopens: Vec<Preopen>,
     /// What one call may use.
     pub limits: Limits,
+    /// Whether clocks and random numbers are made up, the same in every call.
+    pub strict: bool,
     /// Models by the name that the guest uses.
     pub models: BTreeMap<String, Arc<pillion_nn::Model>>,
 }
@@ -54,6 +57,7 @@ impl GuestSpec {
             args: Vec::new(),
             preopens: Vec::new(),
             limits: Limits::default(),
+            strict: false,
             models: BTreeMap::new(),
         }
     }
@@ -153,6 +157,37 @@ pub struct WorkflowSpec {
     pub bounds: crate::WorkflowBounds,
 }
 
+/// An actor type that a guest hosts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ActorType {
+    /// The type.
+    pub kind: String,
+    /// The guest, which has an actor-handler.
+    pub guest: String,
+    /// An actor that nobody called so long is deactivated, whether or not Dapr asks for it.
+    pub idle: Duration,
+}
+
+/// The actors of an app.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Actors {
+    /// Each type once.
+    pub types: Vec<ActorType>,
+    /// Active at the same time, at least 1. Past it the one leaves that was idle longest.
+    pub most_active: usize,
+}
+
+impl Actors {
+    /// Active actors of an app that says nothing: as many have room in the default memory budget.
+    pub const MOST_ACTIVE: usize = 500;
+}
+
+impl Default for Actors {
+    fn default() -> Self {
+        Self { types: Vec::new(), most_active: Self::MOST_ACTIVE }
+    }
+}
+
 /// One app.
 #[derive(Clone, Debug, Default)]
 pub struct AppSpec {
@@ -166,6 +201,8 @@ pub struct AppSpec {
     pub triggers: Vec<Trigger>,
     /// Its workflows and activities, if it has some.
     pub workflows: Option<WorkflowSpec>,
+    /// Actor types, each of a guest.
+    pub actors: Actors,
     /// What the guests may touch. `hosts` is enforced here, the rest by the sidecar.
     pub allow: Allow,
     /// Dapr HTTP ports of this run by their app id: a request to one of them on this machine stays in process.

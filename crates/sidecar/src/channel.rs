@@ -7,7 +7,7 @@ use http::{Request, Response};
 use http_body::{Frame, SizeHint};
 use http_body_util::BodyExt;
 use pillion_api::{
-    AppChannel, Body, Code, Error, Result, bindings, configuration, jobs,
+    AppChannel, Body, Code, Error, Result, actors, bindings, configuration, jobs,
     pubsub::{BulkDelivery, Delivery, Subscription, TopicStatus},
 };
 use std::{
@@ -86,6 +86,11 @@ impl AppChannel for Bounded {
     async fn configuration_update(&self, update: configuration::Update) -> Result<()> {
         let _slot = self.slot().await;
         self.inner.configuration_update(update).await
+    }
+
+    async fn actor_turn(&self, event: actors::Event) -> Result<Bytes> {
+        let _slot = self.slot().await;
+        self.inner.actor_turn(event).await
     }
 }
 

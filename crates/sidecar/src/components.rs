@@ -3,13 +3,17 @@
 //! A component is one file, the text beside it (`sqlite.yaml` for `sqlite.rs`), and one line in [`BUILT_IN`].
 
 use crate::{
+    bindings::{self, OutputBinding},
     clock::{self, Clock},
+    http_client::HttpClient,
+    middleware,
     pubsub::{self, Broker},
     run::Limits,
     secrets::{self, SecretStore},
     state::{self, StateStore},
     yaml::{self, Node},
 };
+use pillion_api::{Middleware, Programs};
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
@@ -27,6 +31,8 @@ const BUILT_IN: &[(&str, Open)] = &[
     (include_str!("pubsub/in_memory.yaml"), pubsub::in_memory::open),
     (include_str!("secrets/file.yaml"), secrets::file::open),
     (include_str!("secrets/env.yaml"), secrets::env::open),
+    (include_str!("bindings/wasm.yaml"), bindings::wasm::open),
+    (include_str!("middleware/wasm.yaml"), middleware::wasm::open),
 ];
 
 /// Metadata that every component of a building block has, by the block's name in a type.
@@ -57,6 +63,10 @@ pub(crate) struct Init {
     pub(crate) buses: Arc<pubsub::in_memory::Buses>,
     /// The folder that relative paths are relative to.
     pub(crate) directory: PathBuf,
+    /// For files that are named by a URL.
+    pub(crate) http: HttpClient,
+    /// What runs WebAssembly, if anything does.
+    pub(crate) programs: Option<Arc<dyn Programs>>,
 }
 
 impl Init {
@@ -87,6 +97,8 @@ pub(crate) enum Opened {
     State(Arc<dyn StateStore>),
     Pubsub(Arc<dyn Broker>),
     Secrets(Arc<dyn SecretStore>),
+    Binding(Arc<dyn OutputBinding>),
+    Middleware(Arc<dyn Middleware>),
 }
 
 impl Opened {
@@ -95,6 +107,7 @@ impl Opened {
             Self::State(store) => store.capabilities(),
             Self::Pubsub(broker) => broker.capabilities(),
             Self::Secrets(store) => store.capabilities(),
+            Self::Binding(_) | Self::Middleware(_) => &[],
         }
     }
 }
@@ -234,7 +247,9 @@ pub fn built_in() -> impl Iterator<Item = &'static str> {
 /// What helps who asked for a type that is not built in.
 pub(crate) fn instead_of(kind: &str) -> String {
     let block = kind.split('.').next().unwrap_or_default().to_ascii_lowercase();
-    let same: Vec<&str> = built_in().filter(|known| known.split('.').next() == Some(&block)).collect();
+    // WebAssembly stands in for no other component: it does what its program does.
+    let same = built_in().filter(|known| known.split('.').next() == Some(&block) && !known.ends_with(".wasm"));
+    let same: Vec<&str> = same.collect();
     match same.is_empty() {
         true => "run beside a real daprd, or remove the component".to_owned(),
         false => format!("use {}, or run beside a real daprd", same.join(" or ")),

@@ -7,6 +7,7 @@ mod serve;
 mod start;
 
 use crate::{
+    bindings::OutputBinding,
     http_client::HttpClient,
     pubsub::{Consuming, subscribe::Pubsub},
     resources::{Component, HttpEndpoint, Resources, SecretScope},
@@ -14,7 +15,7 @@ use crate::{
     secrets::SecretStore,
     state::{StateStore, keys::Keys},
 };
-use pillion_api::{Metadata, pubsub::Subscription};
+use pillion_api::{Metadata, Middleware, Pipeline, pubsub::Subscription};
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, atomic::AtomicBool},
@@ -70,6 +71,7 @@ pub struct Embedded {
     components: Components,
     http: HttpClient,
     endpoints: BTreeMap<String, Endpoint>,
+    pipelines: Pipelines,
     /// Declared for this app.
     declared: Vec<Subscription>,
     /// In force since the app was asked.
@@ -87,9 +89,17 @@ struct Components {
     state: BTreeMap<String, State>,
     pubsub: BTreeMap<String, Pubsub>,
     secrets: BTreeMap<String, Secrets>,
+    bindings: BTreeMap<String, Arc<dyn OutputBinding>>,
+    middlewares: BTreeMap<String, Arc<dyn Middleware>>,
     /// In the order of the files, for the metadata.
     listed: Vec<(Component, &'static [&'static str])>,
     keys: Vec<SharedKey>,
+}
+
+/// What stands before Dapr's HTTP API, and before the app.
+struct Pipelines {
+    http: Pipeline,
+    app: Pipeline,
 }
 
 struct State {
@@ -123,6 +133,11 @@ impl Embedded {
     /// The app's namespace; daprd's own where none is set.
     fn namespace(&self) -> &str {
         if self.config.namespace.is_empty() { DEFAULT_NAMESPACE } else { &self.config.namespace }
+    }
+
+    /// What requests of Dapr's HTTP API go through: the `httpPipeline` of the app's Configuration.
+    pub fn http_pipeline(&self) -> &Pipeline {
+        &self.pipelines.http
     }
 
     fn extended(&self) -> MutexGuard<'_, Metadata> {

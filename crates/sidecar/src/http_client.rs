@@ -1,4 +1,5 @@
-//! The HTTP client for services outside and for native apps: HTTP/1.1, TLS by rustls, streaming both ways.
+//! The HTTP client for services outside and for native apps: HTTP/1.1, TLS by rustls, streaming both ways. Its connections
+//! live in the runtime that it was made in, whoever asks: guests' threads may be busy for milliseconds.
 
 use crate::headers;
 use http::{Request, Response, Uri, uri};
@@ -10,6 +11,7 @@ use hyper_util::{
 };
 use pillion_api::{Body, Code, Error};
 use std::time::Duration;
+use tokio::{runtime::Handle, task::JoinSet};
 
 /// How long a connection may take; daprd's for HTTP endpoints.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
@@ -20,7 +22,11 @@ const IDLE_PER_HOST: usize = 64;
 
 /// A client with its own connections. Cheap to clone.
 #[derive(Clone)]
-pub struct HttpClient(Client<HttpsConnector<HttpConnector>, Body>);
+pub struct HttpClient {
+    client: Client<HttpsConnector<HttpConnector>, Body>,
+    /// None where it was made outside of any: then the asker's will do.
+    home: Option<Handle>,
+}
 
 impl Default for HttpClient {
     fn default() -> Self {
@@ -51,7 +57,7 @@ impl HttpClient {
             .pool_idle_timeout(IDLE)
             .pool_max_idle_per_host(IDLE_PER_HOST)
             .build(https.wrap_connector(http));
-        Self(client)
+        Self { client, home: Handle::try_current().ok() }
     }
 
     /// Sends a request to an absolute URL and answers as soon as the response's head is there.
@@ -59,7 +65,18 @@ impl HttpClient {
     /// # Errors
     /// [`Code::BadGateway`] with the cause where there is no response; the request body's own error where that broke it.
     pub async fn send(&self, request: Request<Body>) -> Result<Response<Body>, Error> {
-        let response = self.0.request(request).await.map_err(|error| own_error(&error))?;
+        let sending = self.client.request(request);
+        let response = match &self.home {
+            Some(home) if home.id() != Handle::current().id() => {
+                // A set of one ends with whoever waits for it.
+                let mut task = JoinSet::new();
+                task.spawn_on(sending, home);
+                let sent = task.join_next().await.expect("it has one");
+                sent.map_err(|error| Error::new(Code::Internal, error.to_string()))?
+            }
+            _ => sending.await,
+        };
+        let response = response.map_err(|error| own_error(&error))?;
         let mut response = response.map(|body| body.map_err(broken_off).boxed_unsync());
         headers::strip_hop_by_hop(response.headers_mut());
         Ok(response)

@@ -4,6 +4,7 @@
 //! [`embedded::Embedded`] is the sidecar of one app, [`daprd::Daprd`] the client of one in a real daprd; [`policy::Policy`] narrows it to what a Wasm app may use;
 //! [`remote_app::RemoteApp`] is an app behind a port. Nothing here prints, reads flags or binds a port.
 
+mod bindings;
 mod channel;
 pub mod clock;
 pub mod components;
@@ -13,7 +14,10 @@ mod headers;
 pub mod hops;
 pub mod http_client;
 mod json;
+mod middleware;
+mod piped;
 pub mod policy;
+mod program;
 pub mod pubsub;
 pub mod remote_app;
 pub mod resources;

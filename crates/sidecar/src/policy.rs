@@ -21,16 +21,32 @@ pub struct Policy {
     inner: Arc<dyn Sidecar>,
     allow: Allow,
     app: String,
+    denied: Option<OnDenied>,
 }
+
+/// Told of each denial: the list, and what it would have to name.
+pub type OnDenied = Arc<dyn Fn(List, &str) + Send + Sync>;
 
 impl Policy {
     /// Narrows a sidecar to a grant. `app` names the app in denials.
     pub fn new(inner: Arc<dyn Sidecar>, allow: Allow, app: impl Into<String>) -> Self {
-        Self { inner, allow, app: app.into() }
+        Self { inner, allow, app: app.into(), denied: None }
+    }
+
+    /// Also tells somebody of each call that is denied.
+    #[must_use]
+    pub fn on_denied(mut self, denied: OnDenied) -> Self {
+        self.denied = Some(denied);
+        self
     }
 
     fn check(&self, list: List, name: &str, part: &str) -> Result<()> {
-        self.allow.check(&self.app, list, name, part)
+        let checked = self.allow.check(&self.app, list, name, part);
+        if let (Err(_), Some(denied)) = (&checked, &self.denied) {
+            let part = part.trim_start_matches('/');
+            denied(list, &if part.is_empty() { name.to_owned() } else { format!("{name}/{part}") });
+        }
+        checked
     }
 
     fn check_keys<'a>(&self, store: &str, keys: impl IntoIterator<Item = &'a str>) -> Result<()> {
@@ -53,6 +69,9 @@ impl Policy {
         let (Target::App(id) | Target::Endpoint(id)) = target;
         // An address would be dialled by the sidecar, past the checks that every way out of a guest goes through.
         if id.contains("://") {
+            if let Some(denied) = &self.denied {
+                denied(List::Invoke, id);
+            }
             let message = format!("app `{}` may not invoke the address `{id}` by its sidecar", self.app);
             return Err(Error::new(Code::NotAllowed, message).hint("ask that host directly; `allow.hosts` grants it"));
         }
@@ -70,6 +89,10 @@ fn names(entry: &str, component: &str) -> bool {
 impl Sidecar for Policy {
     fn app_id(&self) -> &str {
         self.inner.app_id()
+    }
+
+    fn is_in_process(&self) -> bool {
+        self.inner.is_in_process()
     }
 
     async fn invoke(&self, invocation: Invocation) -> Result<Response<Body>> {
@@ -133,12 +156,11 @@ impl Sidecar for Policy {
 
     /// Like daprd's own scopes, leaves out what is not granted; a store without any grant is denied.
     async fn get_bulk_secrets(&self, store: &str, metadata: Metadata) -> Result<Secrets> {
-        let whole = self.check(List::Secrets, store, "");
-        if whole.is_err() && !self.allow.secrets.iter().any(|entry| names(entry, store)) {
-            return whole.map(|()| Secrets::new());
+        if !self.allow.secrets.iter().any(|entry| names(entry, store)) {
+            self.check(List::Secrets, store, "")?;
         }
         let mut secrets = self.inner.get_bulk_secrets(store, metadata).await?;
-        secrets.retain(|key, _| self.check(List::Secrets, store, key).is_ok());
+        secrets.retain(|key, _| self.allow.check(&self.app, List::Secrets, store, key).is_ok());
         Ok(secrets)
     }
 

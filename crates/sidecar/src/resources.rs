@@ -7,7 +7,7 @@ mod load;
 mod subscription;
 
 pub use component::{Component, MetadataItem, MetadataValue};
-pub use configuration::{Configuration, SecretScope};
+pub use configuration::{Configuration, Handler, SecretScope};
 pub use endpoint::HttpEndpoint;
 pub use subscription::DeclaredSubscription;
 
@@ -58,6 +58,18 @@ pub struct Resources {
 }
 
 impl Resources {
+    /// Stores and brokers of these names that live in memory, made by no file: what a test puts in the place of real ones.
+    pub fn in_memory<'a>(
+        stores: impl IntoIterator<Item = &'a str>,
+        brokers: impl IntoIterator<Item = &'a str>,
+    ) -> Self {
+        let stores = stores.into_iter().map(|name| (name, "state.in-memory"));
+        let brokers = brokers.into_iter().map(|name| (name, "pubsub.in-memory"));
+        let all = stores.chain(brokers).enumerate();
+        let components = all.filter_map(|(place, (name, kind))| Component::made(name, kind, place)).collect();
+        Self { components, ..Self::default() }
+    }
+
     /// Whether a start is impossible.
     pub fn has_errors(&self) -> bool {
         self.diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error)

@@ -7,7 +7,7 @@ use crate::{
     pubsub::{Redelivery, in_memory::Buses},
     resources::Origin,
 };
-use pillion_api::{AppChannel, diagnostic::nearest};
+use pillion_api::{AppChannel, Programs, diagnostic::nearest};
 use std::{
     collections::{BTreeMap, HashMap},
     path::PathBuf,
@@ -53,6 +53,8 @@ pub struct RunConfig {
     pub directory: PathBuf,
     /// What time it is.
     pub clock: Arc<dyn Clock>,
+    /// What runs the WebAssembly that components name; without it such components can't be opened.
+    pub programs: Option<Arc<dyn Programs>>,
 }
 
 impl Default for RunConfig {
@@ -62,6 +64,7 @@ impl Default for RunConfig {
             redelivery: Redelivery::default(),
             directory: PathBuf::new(),
             clock: Arc::new(SystemClock),
+            programs: None,
         }
     }
 }

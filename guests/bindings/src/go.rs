@@ -12,15 +12,23 @@ const MODULE: &str = "github.com/pillion-dev/pillion/guests/sdk-go";
 /// Where the generator looks for what all bindings share; the SDK has a copy of it.
 const SHARED: &str = "go.bytecodealliance.org/pkg/wit/";
 /// A handler and the SDK's folder that wraps it.
-const HANDLERS: [(&str, &str); 2] = [("invocation-handler", "http"), ("topic-handler", "topic")];
+const HANDLERS: [(&str, &str); 4] = [
+    ("invocation-handler", "http"),
+    ("topic-handler", "topic"),
+    ("binding-handler", "binding"),
+    ("job-handler", "job"),
+];
 
 pub(crate) fn write(wit: &Path, out: &Path) -> Result<()> {
     generate(wit, "include pillion:dapr/service@0.1.0;", "", &|name| {
         (!name.starts_with("wit_exports")).then(|| out.join("dapr").join(name))
     })?;
     for (handler, folder) in HANDLERS {
-        generate(wit, &format!("export pillion:dapr/{handler}@0.1.0;"), folder, &|name| {
-            name.starts_with("wit_exports").then(|| out.join(folder).join(name))
+        // Types that no building block has are those of the handler's own interface.
+        let own = format!("pillion_dapr_{}/", handler.replace('-', "_"));
+        generate(wit, &format!("export pillion:dapr/{handler}@0.1.0;"), folder, &|name| match name {
+            name if name.starts_with("wit_exports") => Some(out.join(folder).join(name)),
+            name => name.starts_with(&own).then(|| out.join("dapr").join(name)),
         })?;
     }
     Ok(())

@@ -21,9 +21,12 @@ HANDLERS = {
     "BindingHandler": "binding",
     "JobHandler": "job",
     "ConfigurationHandler": "configuration",
+    "ActorHandler": "actor",
 }
 # Workflows and activities, of a package of their own.
 WORKFLOWS = "WorkflowHandler"
+# What comes of other packages than `pillion:dapr`.
+OTHERS = {name: f"wasi:nn/{name}@0.2.0-rc-2024-10-28" for name in ("graph", "tensor")}
 SDK = Path(__file__).parent
 
 
@@ -44,7 +47,7 @@ def guest(source: Path, out: Path) -> None:
     imports, handlers, has_workflows = world(source)
     if not handlers and not has_workflows:
         fail(f"{source}: has no handler\nhint: name one or more of {', '.join([*HANDLERS, WORKFLOWS])}")
-    lines = [f"import pillion:dapr/{name}@{VERSION};" for name in sorted(imports)]
+    lines = [f"import {OTHERS.get(name) or f'pillion:dapr/{name}@{VERSION}'};" for name in sorted(imports)]
     lines += [f"export pillion:dapr/{name}-handler@{VERSION};" for name in handlers]
     if has_workflows:
         lines.append(f"include pillion:workflow/worker@{VERSION};")
@@ -68,8 +71,9 @@ def run(world: list[str], arguments: list[str]) -> None:
         fail("componentize-py is not installed\nhint: pip install componentize-py")
     with tempfile.TemporaryDirectory(prefix="pillion-py-") as work:
         wit = Path(work, "wit")
-        shutil.copytree(wit_folder("wit", "dapr"), wit / "deps/dapr")
-        shutil.copytree(wit_folder("wit_workflow", "workflow"), wit / "deps/workflow")
+        shutil.copytree(wit_folder("wit", "wit/dapr"), wit / "deps/dapr")
+        shutil.copytree(wit_folder("wit_workflow", "wit/workflow"), wit / "deps/workflow")
+        shutil.copytree(wit_folder("wit-nn", "wit/deps/wasi-nn-0.2.0-rc-2024-10-28"), wit / "deps/nn")
         body = "\n  ".join(world)
         (wit / "world.wit").write_text(f"package pillion:guest;\nworld guest {{\n  {body}\n}}\n")
         done = subprocess.run([tool, "--quiet", "-d", str(wit), "-w", "guest", *arguments], check=False)
@@ -77,15 +81,16 @@ def run(world: list[str], arguments: list[str]) -> None:
         fail(f"componentize-py failed: {done.returncode}")
 
 
-def wit_folder(folder: str, name: str) -> Path:
+def wit_folder(copy: str, source: str) -> Path:
     """The package's own copy; in the repository, where there is none, the original."""
-    own = SDK / folder
-    return own if own.is_dir() else SDK.parents[2] / "wit" / name
+    own = SDK / copy
+    return own if own.is_dir() else SDK.parents[2] / source
 
 
 def world(source: Path) -> tuple[set[str], list[str], bool]:
     """The interfaces that a module and those that it imports want of the host, the handlers that it names, and whether it has workflows."""
-    interfaces = {path.stem for path in wit_folder("wit", "dapr").glob("*.wit")} - {"types", "worlds", "handlers"}
+    interfaces = {path.stem for path in wit_folder("wit", "wit/dapr").glob("*.wit")}
+    interfaces = interfaces - {"types", "worlds", "handlers"} | set(OTHERS)
     imports: set[str] = set()
     seen: set[Path] = set()
     waiting = [source]

@@ -33,6 +33,7 @@ pub mod bindings {
     pub mod topic_handler;
     pub mod workflow_handler;
 }
+pub mod actor;
 mod handlers;
 pub mod http;
 pub mod pubsub;

@@ -27,16 +27,22 @@ type Result<T> = std::result::Result<T, Missing>;
 
 /// componentize-js, into the SDK's folder.
 pub(crate) fn fetch_javascript() -> Result<()> {
-    let sdk = run::root().join("guests/sdk-js");
-    let packages = packages("npm", &["guests/sdk-js/package-lock.json", "guests/sdk-js/package.json"], |folder| {
-        for file in ["package.json", "package-lock.json"] {
-            fs::copy(sdk.join(file), folder.join(file))?;
+    fetch_npm("npm", "guests/sdk-js")
+}
+
+/// What the lock file of a folder names, linked into it.
+fn fetch_npm(name: &str, folder: &str) -> Result<()> {
+    let files = ["package.json", "package-lock.json"];
+    let inputs = files.map(|file| format!("{folder}/{file}"));
+    let packages = packages(name, &inputs, |packages| {
+        for (file, input) in files.iter().zip(&inputs) {
+            fs::copy(run::root().join(input), packages.join(file))?;
         }
         let mut npm = Command::new(find("npm")?);
         npm.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]);
-        fetch(npm.current_dir(folder))
+        fetch(npm.current_dir(packages))
     })?;
-    link(&packages.join("node_modules"), &sdk.join("node_modules"))
+    link(&packages.join("node_modules"), &run::root().join(folder).join("node_modules"))
 }
 
 pub(crate) fn javascript(out: &Path) -> Result<()> {
@@ -80,19 +86,56 @@ pub(crate) fn go(out: &Path) -> Result<()> {
     component(&core, out)
 }
 
+/// A program, as any other in Go.
+pub(crate) fn go_command(out: &Path) -> Result<()> {
+    let mut go = Command::new(find("go")?);
+    go.env("GOOS", "wasip1").env("GOARCH", "wasm").current_dir(run::root().join("guests/go-digits"));
+    Ok(run::check(go.args(["build", "-trimpath", "-ldflags=-s -w", "-o"]).arg(out).arg("."))?)
+}
+
 /// Debian's clang and C library.
-pub(crate) fn c(out: &Path) -> Result<()> {
-    let core = out.with_extension("core");
+fn clang(folder: &str) -> Result<Command> {
     let clang = run::find("clang-22").or_else(|| run::find("clang"));
     let mut clang = Command::new(clang.ok_or_else(|| Missing::Tool("no clang".to_owned()))?);
     if !Path::new(WASI_LIBC).is_file() {
         return Err(Missing::Tool("no wasi-libc".to_owned()));
     }
-    clang.args(["--target=wasm32-wasi", "-mexec-model=reactor", "-O2", "-s", "-Wall", "-Werror", "-Wno-deprecated"]);
-    clang.args(["-DPILLION_INVOCATION_HANDLER", "-DPILLION_TOPIC_HANDLER", "-I../sdk-c", "-o"]);
-    clang.arg(&core).args(["shop.c", "../sdk-c/dapr.c"]);
-    run::check(clang.current_dir(run::root().join("guests/c-shop")))?;
+    clang.args(["--target=wasm32-wasi", "-O2", "-s", "-Wall", "-Werror", "-Wno-deprecated"]);
+    clang.current_dir(run::root().join("guests").join(folder));
+    Ok(clang)
+}
+
+pub(crate) fn c(out: &Path) -> Result<()> {
+    let core = out.with_extension("core");
+    let mut clang = clang("c-shop")?;
+    clang.args(["INVOCATION", "TOPIC", "BINDING", "JOB"].map(|name| format!("-DPILLION_{name}_HANDLER")));
+    clang.args(["-mexec-model=reactor", "-I../sdk-c", "-o"]).arg(&core).args(["shop.c", "../sdk-c/dapr.c"]);
+    run::check(&mut clang)?;
     component(&core, out)
+}
+
+pub(crate) fn c_command(out: &Path) -> Result<()> {
+    Ok(run::check(clang("c-digits")?.arg("-o").arg(out).arg("digits.c"))?)
+}
+
+/// AssemblyScript's compiler, into the folder of its guests.
+pub(crate) fn fetch_assemblyscript() -> Result<()> {
+    fetch_npm("asc", "guests/as-shop")
+}
+
+pub(crate) fn as_hello(out: &Path) -> Result<()> {
+    assemblyscript("hello.ts", out)
+}
+
+pub(crate) fn as_digits(out: &Path) -> Result<()> {
+    assemblyscript("digits.ts", out)
+}
+
+/// A command: nothing is freed, as it ends with its call, and a failed assertion is a plain trap.
+fn assemblyscript(source: &str, out: &Path) -> Result<()> {
+    let mut asc = Command::new(find("node")?);
+    asc.current_dir(run::root().join("guests/as-shop")).arg("node_modules/assemblyscript/bin/asc.js").arg(source);
+    Ok(run::check(asc.args(["--optimize", "--runtime", "stub", "--use", "abort=", "--outFile"]).arg(out))?)
 }
 
 /// A component of a module whose linker knows no worlds.
@@ -104,7 +147,7 @@ fn component(core: &Path, out: &Path) -> Result<()> {
 }
 
 /// A folder of fetched packages, which is kept as long as what names them doesn't change.
-fn packages(name: &str, inputs: &[&str], fetch: impl FnOnce(&Path) -> Result<()>) -> Result<PathBuf> {
+fn packages(name: &str, inputs: &[impl AsRef<Path>], fetch: impl FnOnce(&Path) -> Result<()>) -> Result<PathBuf> {
     let folder = run::cache_dir()?.join("languages").join(format!("{name}-{:032x}", content::key(inputs)?));
     let whole = folder.join("whole");
     if !whole.is_file() {

@@ -34,6 +34,11 @@ pub(super) fn is_invoked(headers: &HeaderMap) -> bool {
     OF_INVOCATIONS.iter().any(|name| headers.contains_key(*name))
 }
 
+/// Whether another app is named as the one that invokes.
+pub(super) fn names_caller(headers: &HeaderMap) -> bool {
+    headers.contains_key(OF_INVOCATIONS[0])
+}
+
 /// Who calls, and from where, as daprd says it.
 const IDENTITY: [&str; 3] = ["dapr-caller-app-id", "dapr-callee-app-id", "dapr-caller-namespace"];
 

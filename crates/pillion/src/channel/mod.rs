@@ -1,6 +1,7 @@
 //! What a real daprd asks of an app of guests on the app's port: its start-up questions and probes, events, bindings, jobs,
-//! changed configuration, health. Everything else is the guests'.
+//! changed configuration, actors, health. Everything else is the guests'.
 
+mod actors;
 mod config;
 mod configuration;
 mod events;
@@ -15,7 +16,7 @@ mod tests;
 pub(crate) use reserved::Reserved;
 
 use crate::dapr_api::ApiToken;
-use headers::{API_TOKEN, is_invoked};
+use headers::API_TOKEN;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
 use pillion_api::{AppChannel, Body, Code, Error, Result, bindings, body, jobs, path};
 use question::Question;
@@ -111,7 +112,7 @@ impl Channel {
         }
         // A guest has no use for it, and may not learn it.
         request.headers_mut().remove(API_TOKEN);
-        if question.is_daprs() && is_invoked(request.headers()) {
+        if question.is_daprs() && question.is_invoked(request.headers()) {
             let message =
                 format!("`{}` is for the app's own sidecar; other apps can't invoke it", request.uri().path());
             return Err(Error::new(Code::NotAllowed, message));
@@ -137,6 +138,7 @@ impl Channel {
             Question::Topic { to } => events::deliver(self, to, request).await,
             Question::Binding { name } => self.binding(name, request).await,
             Question::Job { name } => self.job(name, request).await,
+            Question::Actor(asked) => asked.hand(self, request).await,
             Question::Configuration { store } => configuration::update(self, store, request).await,
             Question::Grpc(_) | Question::Guest => self.app.invoke(request).await,
         }
@@ -164,7 +166,7 @@ impl Channel {
             }
             _ => None,
         };
-        Ok(json(own.unwrap_or_else(|| config::NONE.into())))
+        Ok(json(config::answer(own.as_deref(), self.reserved.actors())))
     }
 
     fn asks_guest(&self, method: &Method, path: &str) -> bool {

@@ -1,6 +1,10 @@
 //! What a request to an app's port is: one of daprd's, or a call of a guest.
 
-use super::{config, grpc, reserved::Reserved};
+use super::{
+    actors::{self, Asked, What},
+    config, grpc, headers,
+    reserved::Reserved,
+};
 use http::{HeaderMap, Method, header};
 use pillion_api::{path::Path, pubsub::Destination, subscribe};
 
@@ -30,6 +34,8 @@ pub(super) enum Question {
     Configuration {
         store: String,
     },
+    /// A turn of an actor.
+    Actor(Asked),
     /// Any of these over gRPC.
     Grpc(grpc::Call),
     /// None of Dapr's business: a route's.
@@ -49,12 +55,19 @@ impl Question {
             Method::OPTIONS if !headers.contains_key(header::ORIGIN) => {
                 Self::Probe { wanted: reserved.binding_at(path).is_some() }
             }
+            Method::PUT | Method::DELETE => Self::of_actor(method, path, headers, reserved, typed),
             Method::POST => match Self::of_post(path, reserved) {
                 Self::Guest if typed => Self::of_typed(path, headers),
                 question => question,
             },
             _ => Self::Guest,
         }
+    }
+
+    /// A type that no guest of the app has is an http guest's own, or nobody's.
+    fn of_actor(method: &Method, path: &Path, headers: &HeaderMap, reserved: &Reserved, typed: bool) -> Self {
+        let is_hosted = |asked: &Asked| reserved.hosts(&asked.actor.kind) || (typed && !reserved.actors().is_empty());
+        actors::read(method, path, headers).filter(is_hosted).map_or(Self::Guest, Self::Actor)
     }
 
     fn of_post(path: &Path, reserved: &Reserved) -> Self {
@@ -89,15 +102,27 @@ impl Question {
 
     /// Whether only the app's own daprd may ask it. A probe is only answered by yes or no.
     pub(super) fn is_daprs(&self) -> bool {
-        matches!(self, Self::Config | Self::Subscribe | Self::Grpc(grpc::Call::List)) || self.is_event()
+        matches!(self, Self::Config | Self::Subscribe | Self::Actor(_) | Self::Grpc(grpc::Call::List))
+            || self.is_event()
     }
 
     /// Whether it hands work over that somebody would hand over again.
     pub(super) fn is_event(&self) -> bool {
         match self {
             Self::Topic { .. } | Self::Binding { .. } | Self::Job { .. } | Self::Configuration { .. } => true,
+            // Who is to leave may always do so.
+            Self::Actor(asked) => asked.what != What::Deactivate,
             Self::Grpc(call) => *call == grpc::Call::Event,
             _ => false,
+        }
+    }
+
+    /// Whether the call was sent by another app, by service invocation. The API of actors hands on what its caller sent, a
+    /// proxy's headers too: only the name that daprd gives an app says that it was none.
+    pub(super) fn is_invoked(&self, headers: &HeaderMap) -> bool {
+        match self {
+            Self::Actor(asked) if matches!(asked.what, What::Method(_)) => headers::names_caller(headers),
+            _ => headers::is_invoked(headers),
         }
     }
 }

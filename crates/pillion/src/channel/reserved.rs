@@ -1,6 +1,9 @@
 //! The paths of an app's port that are daprd's, because `on:` of the manifest says so.
 
-use pillion_api::path::{self, Path};
+use pillion_api::{
+    actors::HostedType,
+    path::{self, Path},
+};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Below it is the route of each guest that `on:` gives topic events to. No name of a guest has a character that a path
@@ -14,6 +17,7 @@ pub(crate) struct Reserved {
     bindings: BTreeMap<Path, String>,
     jobs: BTreeSet<String>,
     configurations: BTreeSet<String>,
+    actors: Vec<HostedType>,
     health: Option<Path>,
 }
 
@@ -50,6 +54,11 @@ impl Reserved {
         self.configurations.insert(store.to_owned());
     }
 
+    /// A guest is the actors of a type.
+    pub(crate) fn actor(&mut self, hosted: HostedType) {
+        self.actors.push(hosted);
+    }
+
     /// The health probe's path, where no route of the app is meant to answer it.
     pub(crate) fn health(&mut self, path: &str) {
         self.health = path::normalise(path).ok();
@@ -58,6 +67,16 @@ impl Reserved {
     /// The input bindings, by name.
     pub(super) fn bindings(&self) -> Vec<String> {
         self.bindings.values().cloned().collect()
+    }
+
+    /// The actor types.
+    pub(super) fn actors(&self) -> &[HostedType] {
+        &self.actors
+    }
+
+    /// Whether a guest is the actors of a type.
+    pub(super) fn hosts(&self, kind: &str) -> bool {
+        self.actors.iter().any(|hosted| hosted.kind == kind)
     }
 
     pub(super) fn is_health(&self, path: &Path) -> bool {

@@ -3,7 +3,9 @@
 use super::*;
 use async_trait::async_trait;
 use pillion_api::{
-    Metadata, configuration,
+    Metadata,
+    actors::{Event, HostedType},
+    configuration,
     pubsub::{BulkDelivery, Delivery, Destination, Source, Subscription, TopicStatus},
 };
 use std::sync::Mutex;
@@ -76,6 +78,12 @@ impl AppChannel for Fake {
     async fn configuration_update(&self, update: configuration::Update) -> Result<()> {
         self.note(format!("configuration {} {} {:?}", update.store, update.id, update.items))
     }
+
+    async fn actor_turn(&self, event: Event) -> Result<bytes::Bytes> {
+        let Event { actor, turn, metadata, traceparent } = event;
+        self.note(format!("{}/{} {turn:?} {metadata:?} {}", actor.kind, actor.id, traceparent.unwrap_or_default()))?;
+        Ok(r#"{"done":true}"#.into())
+    }
 }
 
 /// An http guest is at `/http`, one with typed handlers at `/typed`.
@@ -101,6 +109,14 @@ pub(super) fn channel(app: &Arc<Fake>, token: Option<&str>) -> Arc<Channel> {
     reserved.health("/healthz");
     let bounds = Bounds { request: 1 << 20, answer: 1 << 20 };
     Arc::new(Channel::new(app.clone(), Arc::new(Paths), reserved, token.and_then(ApiToken::new), bounds))
+}
+
+/// The same of an app that hosts `Order`.
+fn hosting(app: &Arc<Fake>) -> Arc<Channel> {
+    let mut reserved = Reserved::default();
+    reserved.actor(HostedType { kind: "Order".into(), ..HostedType::default() });
+    let bounds = Bounds { request: 1 << 20, answer: 1 << 20 };
+    Arc::new(Channel::new(app.clone(), Arc::new(Paths), reserved, None, bounds))
 }
 
 struct Answer {
@@ -299,4 +315,65 @@ async fn an_ending_app_is_ill_and_takes_calls_but_no_events() {
         assert_eq!(answer.status, 503, "{line}: {}", answer.body);
     }
     assert_eq!(ask(&channel, "GET /", &[], "").await.status, 200);
+}
+
+#[tokio::test]
+async fn a_call_below_actors_is_a_turn_of_a_type_that_is_hosted() {
+    let trace = ("traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01");
+    let done = r#"{"done":true}"#;
+    let of_guest = r#"{"entities":["Counter"]}"#;
+    for (line, headers, body, answer, seen) in [
+        (
+            "PUT /actors/Order/a%20b/method/add",
+            &[("dapr-api-call", "true"), ("dapr-reentrancy-id", "r"), trace][..],
+            "7",
+            done,
+            r#"Order/a b Invoke { method: "add", data: b"7" } {"dapr-api-call": "true", "dapr-reentrancy-id": "r"} 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"#,
+        ),
+        (
+            "PUT /actors/Order/1/method/remind/pay",
+            &[],
+            r#"{"data":{"a":1},"dueTime":"","period":""}"#,
+            done,
+            r#"Order/1 Reminder { name: "pay", data: b"{\"a\":1}" } {} "#,
+        ),
+        // A proxy before daprd's own API leaves its headers.
+        (
+            "PUT /actors/Order/1/method/x",
+            &[("forwarded", "for=x")],
+            "",
+            done,
+            r#"Order/1 Invoke { method: "x", data: b"" } {"forwarded": "for=x"} "#,
+        ),
+        ("DELETE /actors/Order/1", &[], "", done, r#"Order/1 Deactivate {} "#),
+        ("PUT /actors/Counter/1/method/x", &[], "", of_guest, "invoke PUT /actors/Counter/1/method/x"),
+        ("PUT /actors/Order/1", &[], "", of_guest, "invoke PUT /actors/Order/1"),
+        ("GET /actors/Order/1/method/x", &[], "", of_guest, "invoke GET /actors/Order/1/method/x"),
+    ] {
+        let app = Arc::new(Fake::default());
+        let got = ask(&hosting(&app), line, headers, body).await;
+        assert_eq!((got.status, got.body.as_str()), (200, answer), "{line}");
+        assert_eq!(*app.seen.lock().expect("no panic"), [seen], "{line}");
+    }
+}
+
+#[tokio::test]
+async fn a_turn_is_for_the_apps_own_daprd_until_the_app_ends() {
+    let app = Arc::new(Fake::default());
+    let channel = hosting(&app);
+    let turn = "PUT /actors/Order/1/method/x";
+    for (line, header) in [
+        (turn, "dapr-caller-app-id"),
+        ("PUT /actors/Order/1/method/timer/x", "forwarded"),
+        ("DELETE /actors/Order/1", "x-forwarded-host"),
+    ] {
+        assert_eq!(ask(&channel, line, &[(header, "other")], "{}").await.status, 403, "{line}");
+    }
+    assert!(app.seen.lock().expect("no panic").is_empty());
+    assert_eq!(ask(&channel, "PUT /actors/Order/1/method/timer/x", &[], "no JSON").await.status, 400);
+    channel.drain();
+    assert_eq!(ask(&channel, turn, &[], "").await.status, 503);
+    assert_eq!(ask(&channel, "DELETE /actors/Order/1", &[], "").await.status, 200, "who leaves may leave");
+    let config = ask(&channel, "GET /dapr/config", &[], "").await.body;
+    assert_eq!(config, r#"{"entities":["Order"],"entitiesConfig":[{"entities":["Order"]}]}"#);
 }

@@ -2,6 +2,7 @@
 
 use crate::{
     flags::{Check, Global, Output},
+    launch::actors,
     print,
 };
 use anyhow::Result;
@@ -13,6 +14,7 @@ pub(crate) async fn run(global: &Global, check: Check) -> Result<ExitCode> {
     let manifest = super::manifest(check.file.path())?;
     let runtime = super::runtime(global, None)?;
     let plan = super::plan(global, &runtime, manifest).await?;
+    super::report(actors::notes(&plan.manifest))?;
     let (apps, guests) = (plan.apps.len(), plan.guest_count());
     match global.output {
         Output::Text => {

@@ -26,7 +26,7 @@ pub(crate) async fn run(global: &Global, dev: Dev) -> Result<ExitCode> {
         step.run().await?;
     }
     let manifest = super::manifest(dev.file.path())?;
-    let runtime = super::runtime(global, Some(&dev.process))?;
+    let runtime = super::runtime_for(global, &dev.process, &manifest)?;
     let follower = Follower { watches, manifest: manifest.clone(), global: global.clone(), runtime: runtime.clone() };
     let changes = Box::new(move |apps| Box::pin(follower.follow(apps)) as _);
     super::serve_changing(global, &dev.process, runtime, manifest, true, Some(changes)).await

@@ -12,12 +12,13 @@ pub(crate) mod new;
 pub(crate) mod publish;
 pub(crate) mod run;
 pub(crate) mod serve;
+pub(crate) mod test;
 pub(crate) mod up;
 
 use crate::{
     environment::{self, Announced},
     flags::{Dapr, Global, Process},
-    launch::{Changes, Plan, Settings, Work, models::Store, run_until_ended},
+    launch::{Changes, Plan, Settings, Work, actors, models::Store, run_until_ended},
     manifest::{FILE_NAME, Manifest, Places},
     print,
     telemetry::{logging, otlp, traces::Traces},
@@ -69,10 +70,15 @@ const MAX_LEVELS: usize = 8;
 /// one below the file.
 pub(crate) fn nearest_file() -> Result<PathBuf> {
     let here = std::env::current_dir().context("there is no working directory")?;
-    let found = here.ancestors().take(MAX_LEVELS).map(|folder| folder.join(FILE_NAME)).find(|file| file.is_file());
-    found.with_context(|| {
+    nearest_above(&here).with_context(|| {
         format!("there is no `{FILE_NAME}` in `{}` or above\nhint: name it with `--run-file`", here.display())
     })
+}
+
+/// The run file of a folder or of the nearest one above it.
+pub(crate) fn nearest_above(folder: &Path) -> Option<PathBuf> {
+    let whole = folder.canonicalize().ok()?;
+    whole.ancestors().take(MAX_LEVELS).map(|folder| folder.join(FILE_NAME)).find(|file| file.is_file())
 }
 
 /// Reads a run file; its warnings are shown.
@@ -107,10 +113,20 @@ pub(crate) fn cache_dir(global: &Global) -> Option<PathBuf> {
 
 /// A runtime with its cache.
 pub(crate) fn runtime(global: &Global, process: Option<&Process>) -> Result<Runtime> {
+    runtime_with(global, process, 0)
+}
+
+/// The same with room for the actors of a run file.
+pub(crate) fn runtime_for(global: &Global, process: &Process, manifest: &Manifest) -> Result<Runtime> {
+    runtime_with(global, Some(process), actors::instances(manifest))
+}
+
+fn runtime_with(global: &Global, process: Option<&Process>, actors: u32) -> Result<Runtime> {
     let defaults = Options::default();
     let options = Options {
         cache_dir: cache_dir(global).map(|cache| cache.join("code")),
         guest_threads: process.and_then(|process| process.guest_threads).unwrap_or(defaults.guest_threads),
+        max_instances: defaults.max_instances.saturating_add(actors),
         memory_budget: process.map_or(defaults.memory_budget, |process| process.memory_budget),
         ..defaults
     };
@@ -141,7 +157,7 @@ pub(crate) async fn serve_to_end(
     manifest: Manifest,
     links: bool,
 ) -> Result<ExitCode> {
-    let runtime = runtime(global, Some(process))?;
+    let runtime = runtime_for(global, process, &manifest)?;
     serve_changing(global, process, runtime, manifest, links, None).await
 }
 
@@ -160,6 +176,7 @@ pub(crate) async fn serve_changing(
         manifest.apps.iter_mut().for_each(|app| app.dapr_http_port = 0);
     }
     let plan = plan(global, &runtime, manifest).await?;
+    actors::check_hosted(&plan.manifest, daprd.as_ref())?;
     let settings = Settings {
         address: process.listen_address,
         metrics_port: process.metrics_port,
@@ -167,7 +184,7 @@ pub(crate) async fn serve_changing(
         traces: traces()?,
         links,
         // `serve` is what stands behind a daprd; what the other verbs start does where one announced itself.
-        behind_daprd: !links || environment::daprd_is_announced(),
+        behind_daprd: !links || daprd.is_some() || environment::daprd_is_announced(),
         changes,
         daprd,
     };

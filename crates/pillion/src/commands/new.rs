@@ -42,42 +42,42 @@ const TEMPLATES: &[Template] = &[
         name: "rust-http",
         about: "Rust: a handler of requests (wasi:http), streams both ways",
         needs: "cargo with the target wasm32-wasip2",
-        files: files!("rust-http": "Cargo.toml", "src/lib.rs", "dapr.yaml", "README.md", "gitignore"),
+        files: files!("rust-http": "Cargo.toml", "src/lib.rs", "dapr.yaml", "tests/hello.test.yaml", "README.md", "gitignore"),
         sdk: sdk::NONE,
     },
     Template {
         name: "rust-command",
         about: "Rust: a program that reads stdin and writes stdout",
         needs: "cargo with the target wasm32-wasip1",
-        files: files!("rust-command": "Cargo.toml", "src/main.rs", "dapr.yaml", "README.md", "gitignore"),
+        files: files!("rust-command": "Cargo.toml", "src/main.rs", "dapr.yaml", "tests/hello.test.yaml", "README.md", "gitignore"),
         sdk: sdk::NONE,
     },
     Template {
         name: "go-command",
         about: "Go: a program that reads stdin and writes stdout",
         needs: "go 1.21 or later",
-        files: files!("go-command": "go.mod", "main.go", "dapr.yaml", "README.md", "gitignore"),
+        files: files!("go-command": "go.mod", "main.go", "dapr.yaml", "tests/hello.test.yaml", "README.md", "gitignore"),
         sdk: sdk::NONE,
     },
     Template {
         name: "c-command",
         about: "C: a program that reads stdin and writes stdout",
         needs: "clang and lld with wasi-libc",
-        files: files!("c-command": "main.c", "dapr.yaml", "README.md", "gitignore"),
+        files: files!("c-command": "main.c", "dapr.yaml", "tests/hello.test.yaml", "README.md", "gitignore"),
         sdk: sdk::NONE,
     },
     Template {
         name: "javascript",
         about: "JavaScript or TypeScript: handlers of requests, messages and other events, every building block",
         needs: "node 20 or later with npm",
-        files: files!("javascript": "package.json", "index.js", "dapr.yaml", "components/statestore.yaml", "README.md", "gitignore"),
+        files: files!("javascript": "package.json", "index.js", "dapr.yaml", "components/statestore.yaml", "tests/hello.test.yaml", "README.md", "gitignore"),
         sdk: sdk::JAVASCRIPT,
     },
     Template {
         name: "python",
         about: "Python: handlers of requests, messages and other events, every building block",
         needs: "python 3.10 or later with venv and pip",
-        files: files!("python": "app.py", "dapr.yaml", "components/statestore.yaml", "README.md", "gitignore"),
+        files: files!("python": "app.py", "dapr.yaml", "components/statestore.yaml", "tests/hello.test.yaml", "README.md", "gitignore"),
         sdk: sdk::PYTHON,
     },
 ];
@@ -99,7 +99,10 @@ pub(crate) fn run(global: &Global, new: &New) -> Result<ExitCode> {
         write(&folder.join(path), text).with_context(|| format!("`{name}/{path}`"))?;
     }
     print::line(&format!("{name}: {}", template.about));
-    print::line(&format!("needs {}; go on with `cd {name}`, `pillion build`, `pillion up`", template.needs));
+    print::line(&format!(
+        "needs {}; go on with `cd {name}`, `pillion build`, `pillion test`, `pillion up`",
+        template.needs
+    ));
     Ok(ExitCode::SUCCESS)
 }
 

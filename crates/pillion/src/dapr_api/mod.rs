@@ -2,6 +2,7 @@
 //!
 //! Texts and statuses are those of the real daprd; where its source and its documentation differ, its source.
 
+mod bindings;
 mod invoke;
 mod json;
 mod metadata;
@@ -14,7 +15,7 @@ mod state;
 mod tests;
 
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, header};
-use pillion_api::{Body, Code, Error, Result, Sidecar, body};
+use pillion_api::{Body, Code, Error, Pipeline, Result, Sidecar, body, middleware::Next};
 use query::Query;
 use routes::Route;
 use std::sync::{
@@ -51,6 +52,8 @@ pub(crate) struct ApiContext {
     pub(crate) api_token: Option<ApiToken>,
     /// What the health routes answer.
     pub(crate) readiness: Arc<Readiness>,
+    /// What every request goes through once it has shown its token.
+    pub(crate) pipeline: Pipeline,
     /// Bytes of a request body.
     pub(crate) max_body: u64,
     /// Begins the end of the process or app; must return at once. None for a guest, which may not end the run it is in.
@@ -84,7 +87,7 @@ impl std::fmt::Debug for ApiToken {
 /// Answers one request of Dapr's HTTP API.
 pub(crate) async fn handle(
     sidecar: &Arc<dyn Sidecar>,
-    context: &ApiContext,
+    context: &Arc<ApiContext>,
     mut request: Request<Body>,
 ) -> Response<Body> {
     // One reading of the path: the token check and the dispatch can't disagree about it.
@@ -94,6 +97,26 @@ pub(crate) async fn handle(
         return plain(StatusCode::UNAUTHORIZED, "invalid api token\n");
     }
     request.headers_mut().remove(API_TOKEN);
+    if context.pipeline.is_empty() {
+        return answer(sidecar, context, route, request).await;
+    }
+    let (sidecar, of_last) = (Arc::clone(sidecar), Arc::clone(context));
+    let last: Next = Box::new(move |request| {
+        Box::pin(async move {
+            // A handler may have given it another path.
+            let route = routes::route(request.method(), request.uri().path(), request.headers());
+            Ok(answer(&sidecar, &of_last, route, request).await)
+        })
+    });
+    context.pipeline.run(request, last).await.unwrap_or_else(|error| error.dapr_response())
+}
+
+async fn answer(
+    sidecar: &Arc<dyn Sidecar>,
+    context: &ApiContext,
+    route: Result<Route>,
+    request: Request<Body>,
+) -> Response<Body> {
     let answer = match route {
         Ok(route) => dispatch(sidecar, context, route, request).await,
         Err(error) => Err(error),
@@ -121,6 +144,7 @@ async fn dispatch(
         Route::BulkPublish { pubsub, topic } => publish::publish_bulk(sidecar, &pubsub, &topic, call(request)).await,
         Route::GetSecret { store, key } => secrets::get(sidecar, &store, &key, call(request)).await,
         Route::GetBulkSecret { store } => secrets::get_bulk(sidecar, &store, call(request)).await,
+        Route::InvokeBinding { binding } => bindings::invoke(sidecar, &binding, call(request)).await,
         Route::GetMetadata => metadata::get(sidecar).await,
         Route::SetMetadata { key } => metadata::set(sidecar, key, call(request)).await,
         Route::Healthz => metadata::healthz(sidecar, &context.readiness, &call(request)),

@@ -47,6 +47,9 @@ pub(super) enum Route {
     GetBulkSecret {
         store: String,
     },
+    InvokeBinding {
+        binding: String,
+    },
     GetMetadata,
     SetMetadata {
         key: String,
@@ -103,7 +106,7 @@ fn table(method: &str, segments: &[&str]) -> Option<Route> {
         ("v1.0", "GET", ["secrets", store, "bulk"]) => Some(Route::GetBulkSecret { store: owned(store) }),
         ("v1.0", "GET", ["secrets", store, key]) => Some(Route::GetSecret { store: owned(store), key: owned(key) }),
 
-        ("v1.0", "POST" | "PUT", ["bindings", _]) => unimplemented("bindings"),
+        ("v1.0", "POST" | "PUT", ["bindings", binding]) => Some(Route::InvokeBinding { binding: owned(binding) }),
         ("v1.0" | "v1.0-alpha1", "GET", ["configuration", _]) => unimplemented("configuration"),
         ("v1.0" | "v1.0-alpha1", "GET", ["configuration", _, "subscribe"]) => unimplemented("configuration"),
         ("v1.0" | "v1.0-alpha1", "GET", ["configuration", _, _, "unsubscribe"]) => unimplemented("configuration"),

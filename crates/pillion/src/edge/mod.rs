@@ -22,4 +22,4 @@ mod tests;
 
 pub(crate) use limits::{EdgeLimits, Face};
 pub(crate) use listener::{Listener, Server, serve};
-pub(crate) use stack::{Observe, Service, service_fn};
+pub(crate) use stack::{ConnectionInfo, Observe, Service, service_fn};

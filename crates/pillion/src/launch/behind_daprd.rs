@@ -42,6 +42,8 @@ fn reserved(planned: &PlannedApp) -> Reserved {
             TriggerKind::Configuration { store, .. } => reserved.configuration(store),
         }
     }
+    let actors = planned.app.wasm().map(|wasm| wasm.actors.as_slice()).unwrap_or_default();
+    actors.iter().for_each(|actor| reserved.actor(actor.hosted.clone()));
     let health = planned.app.health_check.as_ref().map_or(HEALTH, |check| &check.path);
     if !is_routed(planned, health) {
         reserved.health(health);

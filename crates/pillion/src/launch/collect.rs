@@ -20,6 +20,7 @@ impl Collect for Guests {
         let models = self.runtime.models().stats();
         let counter = Kind::Counter;
         vec![
+            actors(&self.apps),
             of_guests("pillion_guest_calls", "Calls of a guest, those that were shed included", counter, &stats, |s| {
                 s.calls as f64
             }),
@@ -60,6 +61,21 @@ impl Collect for Guests {
             alone("pillion_model_bytes", "Packed models", Kind::Gauge, models.bytes as f64),
         ]
     }
+}
+
+/// Active actors of each type.
+#[allow(clippy::cast_precision_loss)]
+fn actors(apps: &[Arc<App>]) -> Metric {
+    let of = |app: &Arc<App>| {
+        let id = app.id().to_owned();
+        let sample = move |(kind, count): (String, usize)| Sample {
+            labels: vec![("app", id.clone()), ("type", kind)],
+            value: count as f64,
+        };
+        app.active_actors().into_iter().map(sample).collect::<Vec<_>>()
+    };
+    let samples = apps.iter().flat_map(of).collect();
+    Metric { name: "pillion_actors_active", help: "Active actors", kind: Kind::Gauge, samples }
 }
 
 fn alone(name: &'static str, help: &'static str, kind: Kind, value: f64) -> Metric {

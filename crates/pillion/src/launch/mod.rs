@@ -1,5 +1,6 @@
 //! From a manifest to running apps, and back: everything is loaded first, then every port is bound, then apps start.
 
+pub(crate) mod actors;
 mod behind_daprd;
 mod code;
 mod collect;
@@ -14,8 +15,9 @@ mod sidecar;
 mod signals;
 mod start;
 mod traced;
+pub(crate) mod wasm;
 
 pub(crate) use code::read_guest;
-pub(crate) use plan::{Plan, Work};
+pub(crate) use plan::{Plan, PlannedApp, Work};
 pub(crate) use running::{Changes, Settings, run_until_ended};
 pub(crate) use start::Launched;

@@ -1,6 +1,6 @@
 //! Everything that a start needs, read and checked before a port is bound.
 
-use super::{code, guests, models::Store};
+use super::{actors, code, guests, models::Store};
 use crate::manifest::{App, AppKind, Manifest, Route, RouteTarget};
 use pillion_api::{Diagnostic, diagnostic::Severity};
 use pillion_runtime::{GuestSpec, Runtime};
@@ -48,7 +48,9 @@ impl Plan {
             let resources = resources(app, &mut read, &mut findings);
             let guests = match &app.kind {
                 AppKind::Wasm(wasm) => {
-                    guests::lay_out(&manifest.path, app, wasm, &mut loaded, work, &mut findings).await
+                    let guests = guests::lay_out(&manifest.path, app, wasm, &mut loaded, work, &mut findings).await;
+                    actors::check(&manifest.path, app, wasm, &guests, &mut findings);
+                    guests
                 }
                 AppKind::Native | AppKind::SidecarOnly => Vec::new(),
             };

@@ -22,7 +22,7 @@ use crate::{
 use anyhow::Result;
 use futures_util::future::BoxFuture;
 use pillion_runtime::Runtime;
-use pillion_sidecar::Run;
+use pillion_sidecar::{Run, run::RunConfig};
 use std::{
     collections::HashMap,
     net::IpAddr,
@@ -95,7 +95,7 @@ impl Running {
         }
         let mut start = Start {
             runtime: &runtime,
-            run: Run::new(pillion_sidecar::run::RunConfig::default()),
+            run: Run::new(RunConfig { programs: Some(Arc::new(runtime.clone())), ..RunConfig::default() }),
             metrics: Metrics::new(),
             traces: &settings.traces,
             shutdown,
@@ -171,6 +171,7 @@ impl Running {
         let apps: Vec<Server> = self.apps.iter_mut().filter_map(|app| app.app.take()).collect();
         let mut cut_off = shut(apps, grace).await;
         self.stop_deliveries(Instant::now() + left(deadline)).await;
+        self.end_actors(Instant::now() + left(deadline)).await;
         let good = self.stop_natives(deadline).await;
         let (servers, sidecars): (Vec<_>, Vec<_>) = self.apps.into_iter().map(|app| (app.dapr, app.sidecar)).unzip();
         cut_off += shut(servers.into_iter().flatten().collect(), left(deadline)).await;
@@ -197,6 +198,19 @@ impl Running {
         });
         for drained in draining.collect::<Vec<_>>() {
             let _ = drained.await;
+        }
+    }
+
+    /// Actors end while their sidecars still answer: what they save is saved.
+    async fn end_actors(&self, deadline: Instant) {
+        let apps: Vec<_> = self.apps.iter().filter_map(|app| app.guests.clone()).collect();
+        let ending = async {
+            for app in apps {
+                app.end_actors().await;
+            }
+        };
+        if tokio::time::timeout_at(deadline, ending).await.is_err() {
+            tracing::warn!("actors are still active at the end: Dapr makes them anew from what they have saved");
         }
     }
 

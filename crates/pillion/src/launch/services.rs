@@ -3,11 +3,11 @@
 use crate::{
     channel::Channel,
     dapr_api::{self, ApiContext},
-    edge::{Service, service_fn},
+    edge::{ConnectionInfo, Service, service_fn},
 };
 use async_trait::async_trait;
 use http::{Request, Response};
-use pillion_api::{AppChannel, Body, Sidecar};
+use pillion_api::{AppChannel, Body, Sidecar, middleware::Peer};
 use pillion_runtime::App;
 use std::sync::Arc;
 use tokio::runtime::Handle;
@@ -37,7 +37,11 @@ impl Service for WasmApp {
 
 /// A Dapr port.
 pub(crate) fn dapr(sidecar: Arc<dyn Sidecar>, context: Arc<ApiContext>) -> Arc<dyn Service> {
-    service_fn(move |request| {
+    service_fn(move |mut request: Request<Body>| {
+        if let Some(connection) = request.extensions().get::<ConnectionInfo>() {
+            let peer = Peer(connection.peer);
+            request.extensions_mut().insert(peer);
+        }
         let (sidecar, context) = (sidecar.clone(), context.clone());
         async move { dapr_api::handle(&sidecar, &context, request).await }
     })

@@ -2,7 +2,7 @@
 
 use crate::environment::{self, Announced};
 use anyhow::{Result, anyhow, bail};
-use pillion_api::{AppChannel, Sidecar};
+use pillion_api::{AppChannel, Pipeline, Sidecar};
 use pillion_sidecar::{
     Daprd, DaprdConfig, Embedded,
     daprd::{
@@ -56,6 +56,14 @@ impl AppSidecar {
         match self {
             Self::Embedded(embedded) => embedded.clone(),
             Self::Daprd(beside) => beside.client.clone(),
+        }
+    }
+
+    /// What requests of Dapr's HTTP API go through; a daprd has its own.
+    pub(crate) fn http_pipeline(&self) -> Pipeline {
+        match self {
+            Self::Embedded(embedded) => embedded.http_pipeline().clone(),
+            Self::Daprd(_) => Pipeline::default(),
         }
     }
 

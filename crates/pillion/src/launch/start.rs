@@ -9,6 +9,7 @@ use super::{
     sidecar::{self, AppSidecar},
     signals::exit_now,
     traced::Traced,
+    wasm,
 };
 use crate::{
     channel::Channel,
@@ -22,9 +23,9 @@ use crate::{
     },
 };
 use anyhow::{Result, anyhow};
-use pillion_api::{AppChannel, Diagnostic, Sidecar};
-use pillion_runtime::{AppSpec, DaprHttp, GuestSpec, Runtime};
-use pillion_sidecar::{Embedded, EmbeddedConfig, Policy, RemoteApp, Run, hops, remote_app::Protocol};
+use pillion_api::{AppChannel, Diagnostic, Pipeline, Sidecar};
+use pillion_runtime::{GuestSpec, Runtime};
+use pillion_sidecar::{Embedded, EmbeddedConfig, Policy, RemoteApp, Run, remote_app::Protocol};
 use std::{
     collections::HashMap,
     sync::{
@@ -65,7 +66,7 @@ impl Launched {
     /// # Errors
     /// The runtime's.
     pub(crate) fn replace(&self, guest: &GuestSpec) -> Result<()> {
-        Ok(self.app.replace(with_environment(guest, &self.variables))?)
+        Ok(self.app.replace(wasm::with_environment(guest, &self.variables))?)
     }
 }
 
@@ -76,6 +77,8 @@ pub(crate) struct RunningApp {
     pub(crate) dapr: Option<Server>,
     pub(crate) app: Option<Server>,
     pub(crate) channel: Option<Arc<Channel>>,
+    /// The app itself, if it is one of guests.
+    pub(crate) guests: Option<Arc<pillion_runtime::App>>,
     pub(crate) watch: Option<tokio::task::JoinHandle<Exit>>,
     pub(crate) stop: Option<tokio::sync::oneshot::Sender<Duration>>,
 }
@@ -117,10 +120,10 @@ impl Start<'_> {
             AppSidecar::Daprd(_) => None,
         };
         let variables = self.variables(&planned, chosen);
-        let (mut served, mut channel, mut watch, mut stop) = (None, None, None, None);
+        let (mut served, mut channel, mut own, mut watch, mut stop) = (None, None, None, None, None);
         match &planned.app.kind {
             AppKind::Wasm(_) => {
-                let app = Arc::new(self.wasm(&planned, &variables, sidecar.calls())?);
+                let app = Arc::new(self.wasm(&planned, &variables, &sidecar)?);
                 guests.push(Launched { app: app.clone(), variables });
                 app.prepare_workflows().await?;
                 sidecar.start(Some(self.traced(&app_id, app.clone())));
@@ -130,6 +133,7 @@ impl Start<'_> {
                 }
                 channel = self.behind_daprd.then(|| Arc::new(behind_daprd::channel(&planned, &app)));
                 app.follow_configuration();
+                own = Some(app.clone());
                 let limits = EdgeLimits { body_bytes: largest_request(&planned), ..EdgeLimits::app() };
                 let observe = self.observe(&app_id, PortKind::App);
                 // A Wasm app's port was bound with the others.
@@ -146,7 +150,7 @@ impl Start<'_> {
             }
             AppKind::SidecarOnly => sidecar.start(remote(&planned)?.map(|app| self.traced(&app_id, app))),
         }
-        Ok(RunningApp { sidecar, dapr, app: served, channel, watch, stop })
+        Ok(RunningApp { sidecar, dapr, app: served, channel, guests: own, watch, stop })
     }
 
     async fn open(&self, planned: &PlannedApp, ports: &AppPorts) -> Result<AppSidecar> {
@@ -176,7 +180,8 @@ impl Start<'_> {
             }
         });
         let token = environment::dapr_api_token().and_then(ApiToken::new);
-        let service = services::dapr(sidecar, Arc::new(self.context(token, readiness, max_body)));
+        let pipeline = sidecar.http_pipeline().clone();
+        let service = services::dapr(sidecar, Arc::new(self.context(token, pipeline, readiness, max_body)));
         serve(
             listener,
             service,
@@ -185,47 +190,31 @@ impl Start<'_> {
         )
     }
 
-    fn context(&self, api_token: Option<ApiToken>, readiness: Arc<Readiness>, max_body: u64) -> ApiContext {
+    fn context(
+        &self,
+        api_token: Option<ApiToken>,
+        pipeline: Pipeline,
+        readiness: Arc<Readiness>,
+        max_body: u64,
+    ) -> ApiContext {
         let shutdown = self.shutdown.clone();
         let on_shutdown = Box::new(move |kind| match kind {
             ShutdownKind::Graceful => shutdown.notify_one(),
             ShutdownKind::Forced => exit_now(0),
         });
-        ApiContext { api_token, readiness, max_body, on_shutdown: Some(on_shutdown) }
+        ApiContext { api_token, pipeline, readiness, max_body, on_shutdown: Some(on_shutdown) }
     }
 
     fn wasm(
         &self,
         planned: &PlannedApp,
         variables: &[(String, String)],
-        sidecar: Arc<dyn Sidecar>,
+        sidecar: &AppSidecar,
     ) -> Result<pillion_runtime::App> {
         let app = &planned.app;
-        let Some(wasm) = app.wasm() else { return Err(anyhow!("app `{}` has no guests", app.app_id)) };
-        let allowed: Arc<dyn Sidecar> = Arc::new(Policy::new(sidecar, wasm.allow.clone(), app.app_id.clone()));
-        let spec = AppSpec {
-            app_id: app.app_id.clone(),
-            guests: planned.guests.iter().map(|guest| with_environment(guest, variables)).collect(),
-            routes: wasm.routes.iter().map(route).collect(),
-            triggers: wasm.triggers.iter().map(trigger).collect(),
-            workflows: wasm.workflows.as_ref().map(|workflows| workflows.spec.clone()),
-            allow: wasm.allow.clone(),
-            dapr_ports: self.dapr_ports.clone(),
-        };
-        // A guest asks as its app, and is never let past its own `allow`; it needs no token.
-        let readiness = Arc::<Readiness>::default();
-        readiness.outbound.store(true, Ordering::Release);
-        readiness.healthy.store(true, Ordering::Release);
-        let context =
-            Arc::new(ApiContext { api_token: None, readiness, max_body: app.max_body_size, on_shutdown: None });
-        let asks = allowed.clone();
-        let dapr_http: DaprHttp = Arc::new(move |request| {
-            let (sidecar, context) = (asks.clone(), context.clone());
-            // The guest's own task is on another thread: the count of apps that it was called through comes by header.
-            let hops = hops::of_request(request.headers());
-            Box::pin(hops::scope(hops, async move { dapr_api::handle(&sidecar, &context, request).await }))
-        });
-        Ok(self.runtime.app(spec, allowed, dapr_http)?)
+        let allow = app.wasm().map(|wasm| wasm.allow.clone()).unwrap_or_default();
+        let allowed: Arc<dyn Sidecar> = Arc::new(Policy::new(sidecar.calls(), allow, app.app_id.clone()));
+        wasm::app(self.runtime, planned, variables, (allowed, sidecar.http_pipeline()), self.dapr_ports.clone())
     }
 
     fn variables(&self, planned: &PlannedApp, chosen: Chosen) -> Vec<(String, String)> {
@@ -241,15 +230,6 @@ impl Start<'_> {
         let own = own.variables().into_iter().map(|(name, value)| (name.to_owned(), value));
         own.chain(app.env.clone()).collect()
     }
-}
-
-/// A guest's environment tells it what a native app's would.
-fn with_environment(guest: &GuestSpec, variables: &[(String, String)]) -> GuestSpec {
-    let mut guest = guest.clone();
-    for (name, value) in variables {
-        guest.env.entry(name.clone()).or_insert_with(|| value.clone());
-    }
-    guest
 }
 
 /// Where there is nothing but native apps, the run ends with the last of them.
@@ -283,34 +263,6 @@ fn remote(planned: &PlannedApp) -> Result<Option<Arc<dyn AppChannel>>> {
 
 pub(super) fn largest_request(planned: &PlannedApp) -> u64 {
     planned.guests.iter().map(|guest| guest.limits.request).max().unwrap_or_default()
-}
-
-fn route(route: &crate::manifest::Route) -> pillion_runtime::Route {
-    use crate::manifest::RouteTarget as Given;
-    use pillion_runtime::RouteTarget;
-    pillion_runtime::Route {
-        path: route.path.to_string(),
-        methods: route.methods.clone(),
-        target: match &route.target {
-            Given::Guest(name) => RouteTarget::Guest(name.clone()),
-            Given::Directory(path) => RouteTarget::Directory(path.clone()),
-            Given::Redirect(to) => RouteTarget::Redirect(to.clone()),
-        },
-    }
-}
-
-fn trigger(trigger: &crate::manifest::Trigger) -> pillion_runtime::Trigger {
-    use crate::manifest::TriggerKind;
-    use pillion_runtime::On;
-    let on = match trigger.kind.clone() {
-        TriggerKind::Topic { pubsub, topic, dead_letter, metadata } => {
-            On::Topic { pubsub, topic, dead_letter, metadata }
-        }
-        TriggerKind::Binding(name) => On::Binding(name),
-        TriggerKind::Job(name) => On::Job(name),
-        TriggerKind::Configuration { store, keys } => On::Configuration { store, keys },
-    };
-    pillion_runtime::Trigger { on, guest: trigger.guest.clone() }
 }
 
 fn shown(findings: &[Diagnostic]) -> String {

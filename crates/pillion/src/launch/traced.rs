@@ -2,9 +2,10 @@
 
 use crate::telemetry::traces::{Span, Traces};
 use async_trait::async_trait;
+use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Request, Response};
 use pillion_api::{
-    AppChannel, Body, Error, Result, bindings, configuration, jobs,
+    AppChannel, Body, Error, Result, actors, bindings, configuration, jobs,
     pubsub::{BulkDelivery, Delivery, Subscription, TopicStatus},
     workflow::{Activity, Decision, Outcome, Turn},
 };
@@ -107,6 +108,13 @@ impl AppChannel for Traced {
             span.fail(&failure.error_type);
         }
         judged(span, outcome)
+    }
+
+    async fn actor_turn(&self, mut event: actors::Event) -> Result<Bytes> {
+        let mut span = self.span("actor_turn", &joined(event.traceparent.as_deref()));
+        span.set("dapr.actor_type", event.actor.kind.as_str());
+        event.traceparent = Some(span.context().to_string());
+        judged(span, self.app.actor_turn(event).await)
     }
 }
 

@@ -59,6 +59,8 @@ pub(crate) const BLOCKS: &[Block] = &[
     Block { path: "apps[].wasm.routes[]", keys: ROUTE },
     Block { path: "apps[].wasm.on[]", keys: ON },
     Block { path: "apps[].wasm.workflows", keys: WORKFLOWS },
+    Block { path: "apps[].wasm.actors[]", keys: ACTOR },
+    Block { path: "apps[].wasm.actors[].reentrancy", keys: REENTRANCY },
     Block { path: "apps[].wasm.build", keys: BUILD },
     Block { path: "apps[].wasm.limits", keys: LIMITS },
     Block { path: "apps[].wasm.models.<name>", keys: MODEL },
@@ -150,6 +152,8 @@ pub(super) const WASM: &[Key] = &[
     key("routes", "list", "everything to the only guest", "who answers which path"),
     key("on", "list", "", "what starts a guest beside requests"),
     key("workflows", "mapping", "", "makes the app one with workflows; `{}` has every bound as it is by default"),
+    key("actors", "list", "", "actor types that the app hosts beside a daprd"),
+    key("maxActiveActors", "number", "500", "actors that are active at the same time; at most 5000"),
     key("env", "mapping of texts", "", "environment of every guest, beside the app's"),
     key("args", "list of texts", "", "arguments of every guest"),
     key("build", "mapping", "", "how the guests are built"),
@@ -203,6 +207,25 @@ pub(super) const WORKFLOWS: &[Key] = &[
     key("actions", "number", "1000", "activities, children and timers that a workflow may ask for in one turn"),
     key("payload", "size", "1Mi", "one input or output"),
     key("workItem", "size", "64Mi", "what daprd may hand out at once: a whole history"),
+];
+
+pub(super) const ACTOR: &[Key] = &[
+    key("type", "text", "", "the actor type; required"),
+    key("guest", "text", "the only guest", "the guest that is its actors; it has an actor-handler"),
+    key("idleTimeout", "duration", "1h", "an actor that nobody called so long is deactivated"),
+    key("drainOngoingCallTimeout", "duration", "Dapr's, 60s", "how long a call may go on of an actor that moves"),
+    key("drainRebalancedActors", "true or false", "false", "whether such a call may go on at all"),
+    key("reentrancy", "mapping", "", "whether Dapr lets calls of one chain in together"),
+];
+
+pub(super) const REENTRANCY: &[Key] = &[
+    key(
+        "enabled",
+        "true or false",
+        "false",
+        "whether it does: then a chain that comes back gets its error at once, whoever called",
+    ),
+    key("maxStackDepth", "number", "32", "the most calls of one chain"),
 ];
 
 pub(super) const BUILD: &[Key] = &[

@@ -4,12 +4,14 @@
 //! column and a hint. [`Manifest::for_file`] makes the same from the flags of `pillion run`. What the file may say stands
 //! in the tables of [`keys`]; the readers are held to them.
 
+mod actors;
 mod allow;
 mod app;
 pub(crate) mod keys;
 mod limits;
 mod lone;
 mod models;
+mod modes;
 mod paths;
 mod ports;
 mod read;
@@ -19,6 +21,7 @@ pub(crate) mod units;
 mod wasm;
 mod workflows;
 
+pub(crate) use actors::Actor;
 pub(crate) use app::MAX_BODY_SIZE;
 pub(crate) use limits::Limits;
 pub(crate) use lone::RunFlags;

@@ -1,7 +1,7 @@
 //! `routes:` and `on:`: what reaches which guest.
 
 use super::{
-    Guest, Route, RouteTarget, Trigger, TriggerKind, Workflows,
+    Actor, Guest, Route, RouteTarget, Trigger, TriggerKind, Workflows,
     keys::{self, ON, ROUTE},
     paths::{Base, Wanted},
     wasm::is_name,
@@ -40,7 +40,7 @@ impl Names {
     }
 
     /// The guest that `guest:` names, else the only one.
-    fn find(&self, fields: &mut Fields<'_>, findings: &mut Findings) -> Option<String> {
+    pub(super) fn find(&self, fields: &mut Fields<'_>, findings: &mut Findings) -> Option<String> {
         let Some(node) = fields.node("guest") else {
             if self.lone.is_none() {
                 let message =
@@ -103,7 +103,7 @@ fn everything(fields: &Fields<'_>, names: &Names) -> Vec<Route> {
     names.lone.clone().zip(path::normalise("/").ok()).map(route).into_iter().collect()
 }
 
-fn bounded<'a>(key: &'static str, fields: &mut Fields<'a>, findings: &mut Findings) -> &'a [Node] {
+pub(super) fn bounded<'a>(key: &'static str, fields: &mut Fields<'a>, findings: &mut Findings) -> &'a [Node] {
     let nodes = fields.list(key, findings);
     if let Some(node) = nodes.get(MAX_ROUTES) {
         findings.error(node.at, format!("{}: `{key}` has more than {MAX_ROUTES} entries", fields.owner()));
@@ -292,13 +292,15 @@ pub(super) fn check_reached(
     routes: &[Route],
     triggers: &[Trigger],
     workflows: Option<&Workflows>,
+    actors: &[Actor],
     findings: &mut Findings,
 ) {
     let works =
         |name: &String| workflows.is_some_and(|found| found.spec.guests.is_empty() || found.spec.guests.contains(name));
     for (name, guest) in guests {
         let routed = routes.iter().any(|route| matches!(&route.target, RouteTarget::Guest(target) if target == name));
-        if !routed && !works(name) && !triggers.iter().any(|trigger| trigger.guest == *name) && !findings.has_errors() {
+        let started = triggers.iter().map(|trigger| &trigger.guest).chain(actors.iter().map(|actor| &actor.guest));
+        if !routed && !works(name) && !started.into_iter().any(|guest| guest == name) && !findings.has_errors() {
             findings.warning(guest.at, format!("{}: nothing reaches the guest `{name}`", fields.owner()));
         }
     }

@@ -1,15 +1,15 @@
 //! `wasm:`: an app of guests.
 
 use super::{
-    Limits, Model, allow,
+    Actor, Limits, Model, actors, allow,
     keys::{self, BUILD, GUEST, WASM},
-    limits, models,
+    limits, models, modes,
     paths::{Base, Wanted, named},
     routes, settings,
     workflows::{self, Workflows},
 };
 use http::Method;
-use pillion_api::{Metadata, diagnostic::Severity, path, policy::Allow};
+use pillion_api::{Metadata, path, policy::Allow};
 use pillion_runtime::Mode;
 use pillion_sidecar::yaml::{Entry, Fields, Findings, Node, Place, Unknown, shown};
 use std::{
@@ -19,12 +19,6 @@ use std::{
 
 /// How many guests one app may have.
 pub(super) const MAX_GUESTS: usize = 100;
-/// Calls that one instance of `mode: reuse` serves at most, and if nothing is said.
-const MAX_REUSE: u32 = 1_000_000;
-const DEFAULT_REUSE: u32 = 1000;
-/// Calls at the same time that one instance of `mode: concurrent` serves, if nothing is said, and at most.
-const DEFAULT_AT_ONCE: u32 = 16;
-const MAX_AT_ONCE: u32 = 1000;
 /// The longest name of a guest or model.
 const MAX_NAME: usize = 63;
 
@@ -39,6 +33,10 @@ pub(crate) struct WasmApp {
     pub(crate) triggers: Vec<Trigger>,
     /// Its workflows, if it has some.
     pub(crate) workflows: Option<Workflows>,
+    /// Actor types, each of a guest.
+    pub(crate) actors: Vec<Actor>,
+    /// Actors that may be active at the same time.
+    pub(crate) max_active_actors: usize,
     /// How all guests are built, for those that don't say it themselves.
     #[allow(dead_code, reason = "each guest has it, too")]
     pub(crate) build: Option<Build>,
@@ -175,18 +173,21 @@ pub(super) fn read(node: &Node, owner: &str, base: Base<'_>, findings: &mut Find
     let routes = routes::read(&mut fields, &names, base, findings);
     let triggers = routes::read_triggers(&mut fields, &names, findings);
     let workflows = fields.node("workflows").and_then(|node| workflows::read(node, &owner, &names, findings));
-    routes::check_reached(&fields, &guests, &routes, &triggers, workflows.as_ref(), findings);
+    let actors = actors::read(&mut fields, &names, findings);
+    let max_active_actors = actors::read_most(&mut fields, findings);
+    routes::check_reached(&fields, &guests, &routes, &triggers, workflows.as_ref(), &actors, findings);
     let models = models::read(fields.entries("models", findings), &owner, base, findings);
     let allow = fields.node("allow").map(|node| allow::read(node, &owner, base, findings));
     let (allow, directories) = allow.unwrap_or_default();
     keys::close(fields, &[WASM], Unknown::Error, findings);
-    Some(WasmApp { guests, routes, triggers, workflows, build: defaults.build, models, allow, directories })
+    let build = defaults.build;
+    Some(WasmApp { guests, routes, triggers, workflows, actors, max_active_actors, build, models, allow, directories })
 }
 
 fn read_defaults(fields: &mut Fields<'_>, base: Base<'_>, findings: &mut Findings) -> Defaults {
     let owner = fields.owner().to_owned();
     Defaults {
-        mode: read_mode(fields, findings),
+        mode: modes::read(fields, findings),
         call: fields.text("call", findings).map(str::to_owned),
         env: settings::read_env(fields, "env", findings),
         args: fields.texts("args", findings).into_iter().map(|(_, text)| text.to_owned()).collect(),
@@ -339,52 +340,6 @@ fn read_build(node: &Node, owner: &str, base: Base<'_>, findings: &mut Findings)
     };
     keys::close(fields, &[BUILD], Unknown::Error, findings);
     Some(Build { command: command?, watch, directory: directory? })
-}
-
-/// Modes that the design knows; one is there.
-fn read_mode(fields: &mut Fields<'_>, findings: &mut Findings) -> Option<Mode> {
-    let init = fields.text("init", findings).map(str::to_owned);
-    let calls = fields.integer("reuse", 1..=i64::from(MAX_REUSE), findings);
-    let calls = calls.and_then(|calls| u32::try_from(calls).ok());
-    let at_once = fields.integer("atOnce", 1..=i64::from(MAX_AT_ONCE), findings);
-    let at_once = at_once.and_then(|at_once| u32::try_from(at_once).ok());
-    let node = fields.node("mode");
-    let mode = node.and_then(|node| mode_of(node, fields.owner(), findings));
-    let given = |key: &str| fields.mapping().get(key).is_some();
-    for (key, wanted) in [("init", &["reset"][..]), ("reuse", &["reuse", "concurrent"]), ("atOnce", &["concurrent"])] {
-        let at_work = node.and_then(Node::text).is_some_and(|mode| wanted.contains(&mode));
-        let wanted = wanted[0];
-        if given(key) && !at_work {
-            let message = format!("{}: `{key}` says nothing without `mode: {wanted}`", fields.owner());
-            findings.error_hint(fields.at(), message, format!("add `mode: {wanted}`, or remove `{key}`"));
-        }
-    }
-    match mode? {
-        "reset" => Some(Mode::Reset { init }),
-        "reuse" => Some(Mode::Reuse { calls: calls.unwrap_or(DEFAULT_REUSE) }),
-        "concurrent" => Some(Mode::Concurrent {
-            calls: calls.unwrap_or(DEFAULT_REUSE),
-            at_once: at_once.unwrap_or(DEFAULT_AT_ONCE),
-        }),
-        _ => Some(Mode::Fresh),
-    }
-}
-
-fn mode_of<'a>(node: &'a Node, owner: &str, findings: &mut Findings) -> Option<&'a str> {
-    const MODES: [&str; 4] = ["fresh", "reset", "reuse", "concurrent"];
-    match node.text() {
-        Some(mode) if MODES.contains(&mode) => return Some(mode),
-        Some(mode @ "actor") => {
-            let message = format!("{owner}: `mode: {mode}` is not yet there");
-            findings.error_hint(node.at, message, "leave `mode` out: each call gets a fresh instance");
-        }
-        Some(mode) => {
-            let message = format!("{owner}: unknown mode `{}`", shown(mode));
-            findings.unknown(Severity::Error, node.at, message, mode, MODES);
-        }
-        None => findings.error(node.at, format!("{owner}: `mode` must be text, but is {}", node.kind())),
-    }
-    None
 }
 
 /// Names of guests and models become parts of paths and metrics.

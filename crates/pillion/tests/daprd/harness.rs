@@ -13,15 +13,18 @@ use tempfile::TempDir;
 /// How often something that has no line to wait for is looked at.
 const LOOK: Duration = Duration::from_millis(20);
 /// Guests that a test may name in its `wasm:`.
-const GUESTS: [&str; 8] = [
+const GUESTS: [&str; 11] = [
     "event-recorder",
     "http-subscriber",
     "http-echo",
     "http-call",
+    "dapr-actor",
     "dapr-orders",
     "dapr-shipping",
-    "workflow-cases",
+    "js-shop",
     "order-approval",
+    "py-shop",
+    "workflow-cases",
 ];
 
 /// The folder of Dapr's programs, or none: then the test is skipped, counted by its line.

@@ -12,6 +12,7 @@ mod bindings;
 mod calls;
 mod demo;
 mod health;
+mod hosted;
 mod instances;
 mod invocation;
 mod jobs;

@@ -1,6 +1,9 @@
 //! Guests of `pillion:dapr` behind daprd: their calls go to it, and its events come to their handlers.
 
-use crate::harness::{Behind, Setup, component, tools, until};
+use crate::{
+    harness::{Behind, Network, Setup, component, tools, until},
+    redis::Redis,
+};
 
 const GUESTS: &str = "guests: { orders: { source: dapr-orders.wasm }, shipping: { source: dapr-shipping.wasm } }, allow: { publish: [pubsub/orders], state: [statestore] }";
 
@@ -38,5 +41,27 @@ fn a_declared_subscription_reaches_the_handler_at_its_path() {
         let declared = "---\napiVersion: dapr.io/v2alpha1\nkind: Subscription\nmetadata: {name: orders}\nspec: {pubsubname: pubsub, topic: orders, routes: {default: /ship}}\n";
         let setup = Setup::new("shop", format!("{{ {GUESTS}, {routes} }}"), resources() + declared);
         check(&mut setup.protocol(protocol).start(tools), r#"{"order":2}"#);
+    }
+}
+
+/// What the broker and the store are is daprd's business: the guests are the same.
+#[test]
+fn an_order_goes_by_redis_and_sqlite_as_well() {
+    let test = "an_order_goes_by_redis_and_sqlite_as_well";
+    let Some(tools) = tools(test) else { return };
+    let network = Network::new(tools);
+    let Some(redis) = Redis::start(test, network.dir.path()) else { return };
+    let file = network.dir.path().join("state.db").display().to_string();
+    let stores = [
+        redis.component("statestore", "state.redis", &[]),
+        component("statestore", "state.sqlite", &[("connectionString", &file)]),
+    ];
+    let wasm = format!(
+        "{{ {GUESTS}, routes: [{{ path: /orders, guest: orders }}], on: [{{ pubsub: pubsub, topic: orders, guest: shipping }}] }}"
+    );
+    for (n, store) in stores.into_iter().enumerate() {
+        let resources = redis.component("pubsub", "pubsub.redis", &[]) + &store;
+        let mut behind = Setup::new("shop", wasm.as_str(), resources).start_in(&network);
+        check(&mut behind, &format!(r#"{{"order":{n}}}"#));
     }
 }

@@ -153,21 +153,47 @@ async fn a_trigger_without_its_handler_stops_the_start() {
 }
 
 #[tokio::test]
-async fn a_handler_of_another_shape_is_named() {
+async fn a_handler_of_another_shape_is_refused_when_it_is_loaded() {
     let runtime = runtime();
-    let odd = r#"(component
-        (core module $m (func (export "handle") (result i32) i32.const 0))
-        (core instance $i (instantiate $m))
-        (func $handle (result u32) (canon lift (core func $i "handle")))
-        (instance $exported (export "handle" (func $handle)))
-        (export "pillion:dapr/job-handler@0.1.0" (instance $exported)))"#;
-    let odd = runtime.load("odd", odd.as_bytes().to_vec(), None).expect("a component");
-    let spec = AppSpec { app_id: "app".into(), guests: vec![GuestSpec::new("odd", odd)], ..AppSpec::default() };
-    let no_port: DaprHttp = Arc::new(|_| Box::pin(async { Error::new(Code::BadRequest, "no port").dapr_response() }));
-    let app = runtime.app(spec, Arc::<Double>::default(), no_port).expect("an app");
-    let error = app.job_event(jobs::Event { name: "j".into(), ..jobs::Event::default() }).await.expect_err("odd");
-    assert_eq!(error.code(), Code::GuestInvalid, "{error:?}");
-    assert!(error.message().contains("job-handler of another shape"), "{error:?}");
+    let handler = |name: &str, types: &str, core: &str| {
+        let text = format!(
+            r#"(component
+                (core module $m (func (export "handle") {core}))
+                (core instance $i (instantiate $m))
+                (func $handle {types} (canon lift (core func $i "handle")))
+                (instance $exported (export "handle" (func $handle)))
+                (export "pillion:dapr/{name}@0.1.0" (instance $exported)))"#
+        );
+        runtime.load("odd", text.into_bytes(), None).map(drop).expect_err(name)
+    };
+    for (name, is, must) in [
+        ("job-handler", "`func() -> u32`", "`func(event: record { name: string, data: list<u8>,"),
+        ("topic-handler", "`func() -> u32`", "-> result<enum { success, retry, drop }, string>`"),
+        ("bulk-topic-handler", "`func() -> u32`", "`func(entries: list<record { entry-id: string,"),
+        ("binding-handler", "`func() -> u32`", "-> result<option<record { data: list<u8>,"),
+        ("configuration-handler", "`func() -> u32`", "`func(update: record { store: string,"),
+        ("invocation-handler", "`func() -> u32`", "`func(request: record { method: string,"),
+    ] {
+        let error = handler(name, "(result u32)", "(result i32) i32.const 0");
+        assert_eq!(error.code(), Code::GuestInvalid, "{error:?}");
+        let shape = format!("guest `odd` exports a {name} of another shape: `handle` is {is}, and must be ");
+        assert!(error.message().starts_with(&shape) && error.message().contains(must), "{error:?}");
+        assert!(error.help().is_some_and(|hint| hint.contains("wit/dapr")), "{error:?}");
+    }
+    // A type that is small in the file and has no end when it is written out.
+    let tuples: String = (1..18).map(|n| format!("(type $t{n} (tuple $t{0} $t{0}))", n - 1)).collect();
+    let endless = format!(
+        r#"(component
+            (type $t0 (tuple u32 u32)) {tuples}
+            (core module $m (memory (export "m") 1) (func (export "handle") (param i32))
+                (func (export "realloc") (param i32 i32 i32 i32) (result i32) i32.const 0))
+            (core instance $i (instantiate $m))
+            (func $handle (param "event" $t17) (canon lift (core func $i "handle") (memory (core memory $i "m")) (realloc (core func $i "realloc"))))
+            (instance $exported (export "handle" (func $handle)))
+            (export "pillion:dapr/job-handler@0.1.0" (instance $exported)))"#
+    );
+    let error = runtime.load("endless", endless.into_bytes(), None).map(drop).expect_err("refused");
+    assert!(error.message().contains("of another shape") && error.message().len() < 1000, "{error:?}");
 }
 
 #[tokio::test]

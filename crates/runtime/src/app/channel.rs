@@ -11,7 +11,7 @@ use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 use pillion_api::pubsub::{BulkDelivery, Delivery, Destination, Subscription, TopicStatus};
 use pillion_api::workflow::{Activity, Decision, Outcome, Turn};
-use pillion_api::{AppChannel, Body, Error, bindings, callback, configuration, jobs, path};
+use pillion_api::{AppChannel, Body, Error, actors, bindings, callback, configuration, jobs, path};
 use std::sync::Arc;
 
 /// Where messages go that a trigger sends to a guest: a guest that speaks HTTP needs some path.
@@ -191,5 +191,11 @@ impl AppChannel for App {
 
     async fn workflow_activity(&self, activity: &Activity) -> Result<Outcome, Error> {
         self.activity(activity).await
+    }
+
+    async fn actor_turn(&self, event: actors::Event) -> Result<Bytes, Error> {
+        let guest = self.0.actors.guest(&event.actor.kind)?;
+        let hosted = self.guest_of(guest).ok_or_else(|| super::no_guest(&self.0.id, guest))?;
+        self.0.actors.turn(&hosted, event).await
     }
 }

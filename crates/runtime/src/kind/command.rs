@@ -2,7 +2,7 @@
 //! of headers on stdout, as CGI programs write it, is not read as one: stdout is the body and nothing else.
 
 use super::respond;
-use crate::call::{Call, Hosted};
+use crate::call::{self, Call, Hosted};
 use crate::instance::{self, Host, in_time};
 use crate::output::{Collected, Lines, Stream};
 use crate::runtime::Shared;
@@ -10,7 +10,7 @@ use crate::trap::{self, Ended};
 use crate::{GuestSpec, code, program::Program};
 use bytes::Bytes;
 use http::{HeaderMap, Request, Response, header, request::Parts};
-use pillion_api::{Body, Code, Error};
+use pillion_api::{Body, Code, Error, body, scope};
 use std::pin::pin;
 use std::sync::Arc;
 use wasmtime::{InstancePre, Store};
@@ -105,6 +105,45 @@ fn environment(wasi: &mut WasiCtxBuilder, parts: &Parts, body: &Bytes) {
 fn text(headers: &HeaderMap, name: &header::HeaderName) -> Option<String> {
     let values: Result<Vec<&str>, _> = headers.get_all(name).iter().map(|value| value.to_str()).collect();
     values.ok().filter(|values| !values.is_empty()).map(|values| values.join(", "))
+}
+
+/// A run for a component: arguments and stdin in, stdout out.
+pub(crate) async fn execute(hosted: &Arc<Hosted>, args: Vec<String>, input: Bytes) -> Result<Bytes, Error> {
+    let _started = hosted.counters.start();
+    let executed = async {
+        let limit = hosted.limits().request;
+        if input.len() as u64 > limit {
+            return Err(body::too_large(limit));
+        }
+        let permits = hosted.admit().await?;
+        let call = Call::new(hosted, &HeaderMap::new());
+        let (scope, of_guest) = (call.scope("binding"), Arc::clone(&call));
+        let work = Box::pin(async move {
+            let output = execute_here(&of_guest, &args, input).await;
+            drop(permits);
+            output
+        });
+        call::on_guest_thread(&call, scope::within(scope, work)).await
+    };
+    let output = executed.await;
+    call::judged(hosted, "binding", output)
+}
+
+async fn execute_here(call: &Arc<Call>, args: &[String], input: Bytes) -> Result<Bytes, Error> {
+    code::touch(call);
+    let program = code::program(call).await?;
+    let entry = match &*program {
+        Program::Core(pre) => Entry::Core(pre),
+        Program::Command(pre) => Entry::Component(pre),
+        _ => return Err(Error::new(Code::GuestInvalid, format!("guest `{}` is no command", call.hosted.name))),
+    };
+    let stdout = Stream::new(Collected::new(call.hosted.limits().response, Arc::clone(&call.hosted.name)));
+    let stderr = Stream::new(Lines::new(call, "stderr"));
+    let mut wasi = instance::wasi(call, &stderr).map_err(|error| preopen_failed(call, &error))?;
+    wasi.args(args).stdin(MemoryInputPipe::new(input)).stdout(stdout.clone());
+    let code = run(call, &entry, &mut wasi).await?;
+    let last_line = stderr.sink().finish();
+    if code == 0 { Ok(stdout.sink().finish()) } else { Err(trap::exit(call, code, &last_line)) }
 }
 
 /// A plain WASI run: this process's stdio, no app behind it.

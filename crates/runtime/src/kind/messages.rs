@@ -60,6 +60,11 @@ impl MessagesPre {
         Ok(Self { pre, function, shape })
     }
 
+    /// What its start is run in.
+    pub(crate) fn instance_pre(&self) -> &InstancePre<Host> {
+        &self.pre
+    }
+
     /// Hands over the message; what the guest says of it.
     async fn run(&self, store: &mut Store<Host>, event: Event) -> wasmtime::Result<Result<(), String>> {
         let instance = self.pre.instantiate_async(&mut *store).await?;

@@ -5,6 +5,7 @@ pub(crate) mod command;
 pub(crate) mod dapr;
 pub(crate) mod http;
 pub(crate) mod messages;
+pub(crate) mod middleware;
 mod sniff;
 
 use crate::admission::Permit;
@@ -25,7 +26,7 @@ pub(crate) async fn call(
     permits: (Permit, Permit),
 ) -> Result<Response<Body>, Error> {
     let (parts, incoming) = request.into_parts();
-    call.hosted.spec.guest.0.code.touch(call.hosted.shared.residents.now());
+    code::touch(&call);
     match (call.hosted.kind(), incoming) {
         (GuestKind::Http, Incoming::Streaming(body)) => {
             http::call(call, Request::from_parts(parts, body), permits).await
@@ -45,8 +46,8 @@ async fn program(call: &Arc<Call>, request: Request<Bytes>) -> Result<Response<B
         Program::Bindgen(pre) => bindgen::call(call, pre, request.into_body()).await,
         Program::Messages(pre) => messages::call(call, pre, request).await,
         Program::Dapr(pre) => dapr::invoke(call, pre, request).await,
-        Program::Http(_) | Program::Service(_) => {
-            Err(Error::new(Code::Internal, "a handler of requests takes their bodies as they come"))
+        Program::Http(_) | Program::Service(_) | Program::Middleware(_) => {
+            Err(Error::new(Code::Internal, "this kind of guest takes no request in one piece"))
         }
     }
 }

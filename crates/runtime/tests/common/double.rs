@@ -5,11 +5,13 @@ use http::Response;
 use pillion_api::metadata::{ComponentMetadata, SidecarMetadata};
 use pillion_api::policy::{Allow, List};
 use pillion_api::{
-    Body, Code, Error, Invocation, Metadata, Result, Sidecar, bindings, configuration, pubsub, secrets, state,
+    AppChannel, Body, Code, Error, Invocation, Metadata, Result, Sidecar, Target, actors, bindings, body,
+    configuration, pubsub, secrets, state,
 };
+use pillion_runtime::App;
 use std::collections::BTreeMap;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, OnceLock};
 
 /// A key's bytes and its version.
 type Rows = BTreeMap<(String, String), (bytes::Bytes, u64)>;
@@ -28,6 +30,12 @@ pub struct Double {
     pub objects: Mutex<BTreeMap<String, bytes::Bytes>>,
     /// Writes that another writer gets before.
     pub disturb: AtomicUsize,
+    /// State of actors by their key.
+    pub actors: Mutex<BTreeMap<(actors::Actor, String), bytes::Bytes>>,
+    /// The app that hosts all actors, once it is there.
+    pub host: OnceLock<App>,
+    /// Apps that were invoked, with the headers of the request.
+    pub invoked: Mutex<Vec<(String, http::HeaderMap)>>,
     /// Whether the store can be queried.
     pub queries: bool,
 }
@@ -78,8 +86,11 @@ impl Sidecar for Double {
         "app"
     }
 
-    async fn invoke(&self, _: Invocation) -> Result<Response<Body>> {
-        not_here()
+    async fn invoke(&self, invocation: Invocation) -> Result<Response<Body>> {
+        let Target::App(app) = invocation.target else { return not_here() };
+        self.allow.check("app", List::Invoke, &app, "")?;
+        self.invoked.lock().expect("no panic").push((app, invocation.request.headers().clone()));
+        Ok(Response::new(body::empty()))
     }
 
     async fn get_state(&self, store: &str, get: state::Get) -> Result<Option<state::Item>> {
@@ -179,6 +190,36 @@ impl Sidecar for Double {
         let asked = of_store.filter(|((_, key), _)| get.keys.is_empty() || get.keys.iter().any(|asked| asked == key));
         let item = |value: &str| configuration::Item { value: value.to_owned(), ..configuration::Item::default() };
         Ok(asked.map(|((_, key), value)| ((*key).to_owned(), item(value))).collect())
+    }
+
+    async fn invoke_actor(&self, actor: &actors::Actor, call: actors::Call) -> Result<bytes::Bytes> {
+        self.allow.check("app", List::Actors, &actor.kind, &actor.id)?;
+        let turn = actors::Turn::Invoke { method: call.method, data: call.data };
+        let event = actors::Event { actor: actor.clone(), turn, metadata: call.metadata, traceparent: None };
+        self.host.get().expect("an app").actor_turn(event).await
+    }
+
+    async fn get_actor_state(&self, actor: &actors::Actor, key: &str) -> Result<Option<bytes::Bytes>> {
+        self.allow.check("app", List::Actors, &actor.kind, &actor.id)?;
+        Ok(self.actors.lock().expect("no panic").get(&(actor.clone(), key.to_owned())).cloned())
+    }
+
+    async fn execute_actor_state_transaction(
+        &self,
+        actor: &actors::Actor,
+        operations: Vec<actors::Operation>,
+    ) -> Result<()> {
+        self.allow.check("app", List::Actors, &actor.kind, &actor.id)?;
+        // A store is never at once: whoever didn't wait for its turn would come in between.
+        tokio::task::yield_now().await;
+        let mut rows = self.actors.lock().expect("no panic");
+        for operation in operations {
+            match operation {
+                actors::Operation::Upsert { key, value, .. } => rows.insert((actor.clone(), key), value),
+                actors::Operation::Delete { key } => rows.remove(&(actor.clone(), key)),
+            };
+        }
+        Ok(())
     }
 
     async fn metadata(&self) -> Result<SidecarMetadata> {

@@ -6,7 +6,7 @@ use ::http::{Method, StatusCode};
 use bytes::Bytes;
 use dapr::dapr::proto::runtime::v1::{ExecuteActorStateTransactionRequest, TransactionalActorStateOperation};
 use pillion_api::{
-    Code, Metadata, Result,
+    Code, Error, Metadata, Result,
     actors::{Actor, Call as Invocation, Operation, Reminder, Timer},
 };
 use prost_types::Any;
@@ -33,7 +33,7 @@ impl Daprd {
     }
 
     pub(super) async fn set_reminder(&self, actor: &Actor, reminder: Reminder) -> Result<()> {
-        let body = times(&reminder.due_time, &reminder.period, &reminder.ttl, &reminder.data);
+        let body = times(&reminder.due_time, &reminder.period, &reminder.ttl, &reminder.data)?;
         let path = actor_path(actor, "reminders", &reminder.name);
         self.ask_json(&REMINDER_SET, Method::POST, &path, body.to_string()).await
     }
@@ -54,7 +54,7 @@ impl Daprd {
     }
 
     pub(super) async fn set_timer(&self, actor: &Actor, timer: Timer) -> Result<()> {
-        let mut body = times(&timer.due_time, &timer.period, &timer.ttl, &timer.data);
+        let mut body = times(&timer.due_time, &timer.period, &timer.ttl, &timer.data)?;
         body["callback"] = Value::from(timer.callback);
         let path = actor_path(actor, "timers", &timer.name);
         self.ask_json(&TIMER_SET, Method::POST, &path, body.to_string()).await
@@ -74,14 +74,20 @@ fn actor_path<'a>(actor: &'a Actor, what: &'static str, name: &'a str) -> [&'a s
     ["v1.0", "actors", &actor.kind, &actor.id, what, name]
 }
 
-/// Data that is no JSON goes as a JSON string: daprd takes nothing else.
-fn times(due_time: &str, period: &str, ttl: &str, data: &Bytes) -> Value {
+/// Text that is no JSON goes as a JSON string: daprd takes nothing else.
+fn times(due_time: &str, period: &str, ttl: &str, data: &Bytes) -> Result<Value> {
     let mut body = json!({ "dueTime": due_time, "period": period, "ttl": ttl });
     if !data.is_empty() {
-        let value = serde_json::from_slice(data);
-        body["data"] = value.unwrap_or_else(|_| Value::from(String::from_utf8_lossy(data).into_owned()));
+        let text = std::str::from_utf8(data).map_err(|_| {
+            Error::new(
+                Code::BadRequest,
+                "the data of a timer or reminder is neither JSON nor text, which daprd can't keep",
+            )
+            .hint("encode it, as base64 say")
+        })?;
+        body["data"] = serde_json::from_str(text).unwrap_or_else(|_| Value::from(text));
     }
-    body
+    Ok(body)
 }
 
 #[derive(Deserialize)]
@@ -136,9 +142,11 @@ mod tests {
 
     #[test]
     fn data_goes_as_json_whatever_it_is() {
-        assert_eq!(times("1s", "", "", &Bytes::from("{\"a\":1}"))["data"]["a"], 1);
-        assert_eq!(times("1s", "", "", &Bytes::from("plain"))["data"], "plain");
-        assert!(times("1s", "", "", &Bytes::new()).get("data").is_none());
+        let body = |data: &'static [u8]| times("1s", "", "", &Bytes::from_static(data));
+        assert_eq!(body(b"{\"a\":1}").expect("JSON")["data"]["a"], 1);
+        assert_eq!(body(b"plain").expect("text")["data"], "plain");
+        assert!(body(b"").expect("nothing").get("data").is_none());
+        assert_eq!(body(b"\xff\xfe").expect_err("bytes").code(), Code::BadRequest);
     }
 
     #[test]

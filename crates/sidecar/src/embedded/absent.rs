@@ -1,5 +1,6 @@
 //! Building blocks that the embedded sidecar has no components for: what daprd says where none is configured.
 
+use crate::bindings;
 use pillion_api::{Code, Error, Metadata, Result, crypto::Encrypt, error::Details, jobs::Job, lock::TryLock};
 
 fn none<T>(code: Code, message: impl Into<String>) -> Result<T> {
@@ -7,8 +8,7 @@ fn none<T>(code: Code, message: impl Into<String>) -> Result<T> {
 }
 
 pub(super) fn binding<T>(name: &str) -> Result<T> {
-    let why = format!("error invoking output binding {name}: couldn't find output binding {name}");
-    none(Code::InvokeOutputBinding, why)
+    Err(bindings::failed(name, &format!("couldn't find output binding {name}")))
 }
 
 pub(super) fn configuration<T>() -> Result<T> {

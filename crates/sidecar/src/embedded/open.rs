@@ -1,16 +1,19 @@
 //! Opening: the components that an app may see, secret stores first, each within its time.
 
-use super::{Components, Embedded, EmbeddedConfig, Endpoint, Secrets, State};
+use super::{Components, Embedded, EmbeddedConfig, Endpoint, Pipelines, Secrets, State};
 use crate::{
     components::{Init, Opened},
+    program::STRICT,
     pubsub::{Consuming, scopes::Scopes, subscribe::Pubsub},
-    resources::{Component, HttpEndpoint, MetadataItem, MetadataValue, Origin, SecretScope, visible},
+    resources::{
+        Component, Configuration, Handler, HttpEndpoint, MetadataItem, MetadataValue, Origin, SecretScope, visible,
+    },
     run::SharedKey,
     secrets::env,
     state::keys::Keys,
 };
 use http::{HeaderName, HeaderValue};
-use pillion_api::Diagnostic;
+use pillion_api::{Diagnostic, Pipeline};
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, RwLock, atomic::AtomicBool},
@@ -26,6 +29,7 @@ impl Embedded {
         let mut opening = Opening { config: &config, components: Components::default(), diagnostics: Vec::new() };
         opening.open_all().await;
         let endpoints = opening.endpoints().await;
+        let pipelines = opening.pipelines();
         let Opening { components, diagnostics, .. } = opening;
         if !diagnostics.is_empty() {
             for key in &components.keys {
@@ -43,6 +47,7 @@ impl Embedded {
         Ok(Arc::new(Self {
             components,
             endpoints,
+            pipelines,
             declared,
             http: config.run.http.clone(),
             config,
@@ -123,6 +128,9 @@ impl<'a> Opening<'a> {
             let value = self.resolve(item, component.secret_store.as_deref()).await?;
             metadata.insert(name.to_owned(), value);
         }
+        if self.is_strict() && component.spec.key(STRICT).is_some() {
+            metadata.insert(STRICT.to_owned(), "true".to_owned());
+        }
         let key = SharedKey {
             origin: resolved(&component.origin),
             name: component.name.clone(),
@@ -136,6 +144,8 @@ impl<'a> Opening<'a> {
             limits: run.config.limits,
             buses: Arc::clone(&run.buses),
             directory: run.config.directory.clone(),
+            http: run.http.clone(),
+            programs: run.config.programs.clone(),
         };
         let opened = run.component(&key, || (component.spec.open)(init.clone())).await?;
         Ok((key, opened, metadata))
@@ -173,7 +183,7 @@ impl<'a> Opening<'a> {
     }
 
     fn keep(&mut self, name: &str, opened: &Opened, metadata: &BTreeMap<String, String>) -> Result<(), String> {
-        let EmbeddedConfig { app_id, namespace, resources, .. } = self.config;
+        let EmbeddedConfig { app_id, namespace, .. } = self.config;
         let name = name.to_owned();
         match opened {
             Opened::State(store) => {
@@ -188,16 +198,48 @@ impl<'a> Opening<'a> {
             }
             Opened::Secrets(store) => {
                 let of_store = |scope: &&SecretScope| scope.store == name;
-                let mine = resources
-                    .configurations
-                    .iter()
-                    .filter(|one| visible(&[], one.namespace.as_deref(), app_id, namespace));
                 // As in Dapr, a later Configuration replaces an earlier one.
-                let scope = mine.flat_map(|configuration| &configuration.secret_scopes).rfind(of_store).cloned();
+                let scope = self.configurations().flat_map(|one| &one.secret_scopes).rfind(of_store).cloned();
                 self.components.secrets.insert(name, Secrets { store: Arc::clone(store), scope });
+            }
+            Opened::Binding(binding) => {
+                self.components.bindings.insert(name, Arc::clone(binding));
+            }
+            Opened::Middleware(middleware) => {
+                self.components.middlewares.insert(name, Arc::clone(middleware));
             }
         }
         Ok(())
+    }
+
+    /// The Configurations of the app, the last word last.
+    fn configurations(&self) -> impl DoubleEndedIterator<Item = &'a Configuration> {
+        let EmbeddedConfig { app_id, namespace, resources, .. } = self.config;
+        resources.configurations.iter().filter(move |one| visible(&[], one.namespace.as_deref(), app_id, namespace))
+    }
+
+    fn is_strict(&self) -> bool {
+        self.configurations().any(|configuration| configuration.strict_sandbox)
+    }
+
+    fn pipelines(&self) -> Pipelines {
+        let http = self.configurations().filter_map(|one| one.http_pipeline.as_deref()).next_back();
+        let app = self.configurations().filter_map(|one| one.app_http_pipeline.as_deref()).next_back();
+        Pipelines { http: self.pipeline(http), app: self.pipeline(app) }
+    }
+
+    /// A handler whose component isn't there, or isn't this app's, is left out, as in daprd.
+    fn pipeline(&self, handlers: Option<&[Handler]>) -> Pipeline {
+        let handler = |handler: &Handler| {
+            let listed = self.components.listed.iter().any(|(component, _)| component.is_handler(handler));
+            let found = self.components.middlewares.get(&handler.name).filter(|_| listed).cloned();
+            if found.is_none() {
+                let (app, handler) = (&self.config.app_id, &handler.name);
+                tracing::warn!(app, handler, "a pipeline goes on without a handler that has no component");
+            }
+            found
+        };
+        Pipeline::new(handlers.unwrap_or_default().iter().filter_map(handler).collect())
     }
 
     async fn endpoints(&mut self) -> BTreeMap<String, Endpoint> {

@@ -2,6 +2,7 @@
 
 use super::{Embedded, Secrets, State, absent};
 use crate::{
+    bindings as bindings_of,
     pubsub::{self, publish::Publisher},
     secrets,
     state::{self as store, StoreError, errors},
@@ -70,6 +71,11 @@ impl Embedded {
 impl Sidecar for Embedded {
     fn app_id(&self) -> &str {
         &self.config.app_id
+    }
+
+    /// Native apps and services outside are asked by a client that looks after its own connections.
+    fn is_in_process(&self) -> bool {
+        true
     }
 
     async fn invoke(&self, invocation: Invocation) -> Result<Response<Body>> {
@@ -163,8 +169,14 @@ impl Sidecar for Embedded {
         Ok(all)
     }
 
-    async fn invoke_binding(&self, name: &str, _: bindings::Request) -> Result<bindings::Answer> {
-        absent::binding(name)
+    async fn invoke_binding(&self, name: &str, request: bindings::Request) -> Result<bindings::Answer> {
+        if request.operation.is_empty() {
+            return Err(bindings_of::failed(name, "operation field is missing from request"));
+        }
+        match self.components.bindings.get(name) {
+            Some(binding) => bindings_of::invoke(name, &**binding, request).await,
+            None => absent::binding(name),
+        }
     }
 
     async fn get_configuration(&self, _: &str, _: configuration::Get) -> Result<configuration::Items> {

@@ -3,6 +3,7 @@
 use super::Embedded;
 use crate::{
     channel::Bounded,
+    piped::Piped,
     pubsub::{merge, subscribe::Consumers},
 };
 use pillion_api::{AppChannel, pubsub::Subscription};
@@ -25,7 +26,8 @@ impl Embedded {
             self.ready.send_replace(true);
             return;
         };
-        let channel = Bounded::wrap(channel, self.config.max_concurrency);
+        // As in daprd, a call has its slot before a handler sees it.
+        let channel = Bounded::wrap(Piped::wrap(channel, &self.pipelines.app), self.config.max_concurrency);
         self.config.run.add_app(&self.config.app_id, Arc::clone(&channel));
         let mut starting = self.starting.lock().unwrap_or_else(PoisonError::into_inner);
         starting.get_or_insert_with(|| tokio::spawn(Arc::clone(self).begin(channel)));

@@ -1,13 +1,13 @@
 //! The Component resource: which kind of component, with which metadata, for which apps.
 
-use super::{Origin, load::Head};
+use super::{Handler, Origin, load::Head};
 use crate::{
     clock,
     components::{self, Spec},
     yaml::{Fields, Findings, Node, Place, Unknown, shown},
 };
 use pillion_api::{Diagnostic, diagnostic::Severity};
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 /// How long a component may take to open, unless it says otherwise; Dapr's default.
 const DEFAULT_INIT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -67,6 +67,30 @@ pub enum MetadataValue {
 }
 
 impl Component {
+    /// A component of a built-in type without metadata, which no file names; none where there is no such type. `place` is
+    /// another for each, so that no two are taken for the same.
+    pub(super) fn made(name: &str, kind: &str, place: usize) -> Option<Self> {
+        let spec = components::find(kind)?;
+        Some(Self {
+            name: name.to_owned(),
+            namespace: None,
+            kind: spec.kind.clone(),
+            version: spec.version.clone(),
+            init_timeout: DEFAULT_INIT_TIMEOUT,
+            ignore_errors: false,
+            metadata: Vec::new(),
+            secret_store: None,
+            scopes: Vec::new(),
+            origin: Origin { file: PathBuf::new(), document: place, at: (1, 1) },
+            spec,
+        })
+    }
+
+    /// Whether a pipeline means this one.
+    pub(crate) fn is_handler(&self, handler: &Handler) -> bool {
+        self.name == handler.name && self.kind.eq_ignore_ascii_case(&handler.kind) && self.version == handler.version
+    }
+
     pub(super) fn read(fields: &mut Fields<'_>, head: Head, findings: &mut Findings) -> Option<Self> {
         let spec_node = fields.required("spec", findings)?;
         let secret_store = read_auth(fields, findings);

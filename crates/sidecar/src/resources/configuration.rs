@@ -1,23 +1,21 @@
-//! The Configuration resource. Secret scopes are acted on; everything else is named in a warning.
+//! The Configuration resource. Secret scopes, pipelines and the sandbox of WebAssembly are acted on; everything else is named
+//! in a warning.
 
 use super::{Origin, load::Head};
-use crate::yaml::{Fields, Findings, Node, Unknown};
+use crate::yaml::{Fields, Findings, Node, Place, Unknown};
 
 /// Parts of `spec` that are read by Dapr and not acted on yet.
-const NOT_YET: [&str; 14] = [
+const NOT_YET: [&str; 11] = [
     "tracing",
     "metrics",
     "metric",
     "mtls",
     "accessControl",
-    "httpPipeline",
-    "appHttpPipeline",
     "nameResolution",
     "features",
     "api",
     "components",
     "logging",
-    "wasm",
     "workflow",
 ];
 
@@ -30,6 +28,12 @@ pub struct Configuration {
     pub namespace: Option<String>,
     /// Which secrets apps may read.
     pub secret_scopes: Vec<SecretScope>,
+    /// What stands before Dapr's HTTP API, if it says so.
+    pub http_pipeline: Option<Vec<Handler>>,
+    /// What stands between the sidecar and its app, if it says so.
+    pub app_http_pipeline: Option<Vec<Handler>>,
+    /// Whether all WebAssembly of components is strictly sandboxed.
+    pub strict_sandbox: bool,
     /// Where it stands.
     pub origin: Origin,
 }
@@ -47,6 +51,19 @@ pub struct SecretScope {
     pub denied: Vec<String>,
 }
 
+/// A handler of a pipeline: a component of the building block `middleware.http`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Handler {
+    /// The component.
+    pub name: String,
+    /// Its type.
+    pub kind: String,
+    /// Its version.
+    pub version: String,
+    /// Where it stands.
+    pub at: Place,
+}
+
 impl SecretScope {
     /// Whether a secret may be read.
     pub fn allows(&self, secret: &str) -> bool {
@@ -60,7 +77,8 @@ impl SecretScope {
 
 impl Configuration {
     pub(super) fn read(fields: &mut Fields<'_>, head: Head, findings: &mut Findings) -> Option<Self> {
-        let mut secret_scopes = Vec::new();
+        let (mut secret_scopes, mut strict_sandbox) = (Vec::new(), false);
+        let [mut http_pipeline, mut app_http_pipeline] = [None, None];
         if let Some(node) = fields.node("spec") {
             let mut spec = Fields::open(node, format!("`spec` of configuration `{}`", head.name), findings)?;
             for part in NOT_YET {
@@ -72,10 +90,42 @@ impl Configuration {
             if let Some(secrets) = spec.node("secrets") {
                 secret_scopes = read_scopes(secrets, findings);
             }
+            http_pipeline = spec.node("httpPipeline").map(|node| read_pipeline(node, "`httpPipeline`", findings));
+            app_http_pipeline =
+                spec.node("appHttpPipeline").map(|node| read_pipeline(node, "`appHttpPipeline`", findings));
+            if let Some(wasm) = spec.node("wasm").and_then(|node| Fields::open(node, "`wasm`", findings)) {
+                strict_sandbox = read_sandbox(wasm, findings);
+            }
             spec.close(Unknown::Warning, findings);
         }
-        Some(Self { name: head.name, namespace: head.namespace, secret_scopes, origin: head.origin })
+        let Head { name, namespace, origin, .. } = head;
+        Some(Self { name, namespace, secret_scopes, http_pipeline, app_http_pipeline, strict_sandbox, origin })
     }
+}
+
+fn read_pipeline(node: &Node, owner: &'static str, findings: &mut Findings) -> Vec<Handler> {
+    let Some(mut pipeline) = Fields::open(node, owner, findings) else { return Vec::new() };
+    let nodes = pipeline.list("handlers", findings);
+    let handlers = nodes.iter().filter_map(|node| read_handler(node, owner, findings)).collect();
+    pipeline.close(Unknown::Warning, findings);
+    handlers
+}
+
+fn read_handler(node: &Node, owner: &str, findings: &mut Findings) -> Option<Handler> {
+    let mut handler = Fields::open(node, format!("a handler of {owner}"), findings)?;
+    let name = handler.required_text("name", findings)?.to_owned();
+    let kind = handler.required_text("type", findings)?.to_owned();
+    let version = handler.text("version", findings).unwrap_or("v1").to_owned();
+    // What it selects by is not acted on by daprd either.
+    handler.node("selector");
+    handler.close(Unknown::Warning, findings);
+    Some(Handler { name, kind, version, at: node.at })
+}
+
+fn read_sandbox(mut wasm: Fields<'_>, findings: &mut Findings) -> bool {
+    let strict = wasm.flag("strictSandbox", findings).unwrap_or(false);
+    wasm.close(Unknown::Warning, findings);
+    strict
 }
 
 fn read_scopes(node: &Node, findings: &mut Findings) -> Vec<SecretScope> {

@@ -1,6 +1,8 @@
 //! Finds the files, reads their documents, and sorts them by kind.
 
-use super::{Component, Configuration, DeclaredSubscription, HttpEndpoint, MAX_FILES, Origin, Resiliency, Resources};
+use super::{
+    Component, Configuration, DeclaredSubscription, Handler, HttpEndpoint, MAX_FILES, Origin, Resiliency, Resources,
+};
 use crate::yaml::{self, Fields, Findings, Node, Unknown, shown};
 use pillion_api::{Diagnostic, diagnostic::Severity};
 use std::path::{Path, PathBuf};
@@ -20,6 +22,7 @@ impl Resources {
             }
         }
         resources.refuse_duplicates();
+        resources.name_missing_handlers();
         resources
     }
 
@@ -92,6 +95,31 @@ impl Resources {
                     .at(line, column)
                     .hint(format!("the other one is in {other}; rename or remove one of them")),
             );
+        }
+    }
+}
+
+impl Resources {
+    /// daprd leaves a handler out whose component isn't there, and says nothing.
+    fn name_missing_handlers(&mut self) {
+        for configuration in &self.configurations {
+            let pipelines =
+                [("httpPipeline", &configuration.http_pipeline), ("appHttpPipeline", &configuration.app_http_pipeline)];
+            for (pipeline, handlers) in pipelines {
+                for handler in handlers.iter().flatten() {
+                    if self.components.iter().any(|component| component.is_handler(handler)) {
+                        continue;
+                    }
+                    let Handler { name, kind, at: (line, column), .. } = handler;
+                    let message = format!(
+                        "configuration `{}`: `{pipeline}` names `{}` ({}), and there is no such component: it is left out",
+                        configuration.name,
+                        shown(name),
+                        shown(kind)
+                    );
+                    self.diagnostics.push(Diagnostic::warning(&configuration.origin.file, message).at(*line, *column));
+                }
+            }
         }
     }
 }

@@ -5,6 +5,7 @@ mod harness;
 mod invocation;
 mod metadata;
 mod policy;
+mod programs;
 mod pubsub;
 mod remote_app;
 mod resources;

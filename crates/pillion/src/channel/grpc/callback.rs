@@ -27,6 +27,11 @@ impl AppCallback for Callback {
     }
 
     async fn list_topic_subscriptions(&self, _: Request<()>) -> Answer<ListTopicSubscriptionsResponse> {
+        if !self.0.reserved.actors().is_empty() {
+            tracing::error!(
+                "daprd speaks gRPC to this app, and asks no such app for its actor types: none is hosted; hint: start daprd with `--app-protocol http`"
+            );
+        }
         let subscriptions = self.0.app.subscriptions().await.map_err(|error| status(&error))?;
         let subscriptions = subscriptions.into_iter().map(events::subscription).collect();
         Ok(Response::new(ListTopicSubscriptionsResponse { subscriptions }))

@@ -8,6 +8,7 @@ pub(super) const NONE: &[File] = &[];
 pub(super) const JAVASCRIPT: &[File] = &[
     ("pillion-sdk/build.mjs", include_str!("../../../../../guests/sdk-js/build.mjs")),
     ("pillion-sdk/package.json", include_str!("../../../../../guests/sdk-js/package.json")),
+    ("pillion-sdk/src/actor.ts", include_str!("../../../../../guests/sdk-js/src/actor.ts")),
     ("pillion-sdk/src/binding.ts", include_str!("../../../../../guests/sdk-js/src/binding.ts")),
     ("pillion-sdk/src/bytes.ts", include_str!("../../../../../guests/sdk-js/src/bytes.ts")),
     ("pillion-sdk/src/configuration.ts", include_str!("../../../../../guests/sdk-js/src/configuration.ts")),
@@ -16,6 +17,7 @@ pub(super) const JAVASCRIPT: &[File] = &[
     ("pillion-sdk/src/index.ts", include_str!("../../../../../guests/sdk-js/src/index.ts")),
     ("pillion-sdk/src/invocation.ts", include_str!("../../../../../guests/sdk-js/src/invocation.ts")),
     ("pillion-sdk/src/job.ts", include_str!("../../../../../guests/sdk-js/src/job.ts")),
+    ("pillion-sdk/src/nn.ts", include_str!("../../../../../guests/sdk-js/src/nn.ts")),
     ("pillion-sdk/src/pubsub.ts", include_str!("../../../../../guests/sdk-js/src/pubsub.ts")),
     ("pillion-sdk/src/secrets.ts", include_str!("../../../../../guests/sdk-js/src/secrets.ts")),
     ("pillion-sdk/src/state.ts", include_str!("../../../../../guests/sdk-js/src/state.ts")),
@@ -46,6 +48,8 @@ pub(super) const JAVASCRIPT: &[File] = &[
     ("pillion-sdk/types/pillion-workflow-context.d.ts", include_str!("../../../../../guests/sdk-js/types/pillion-workflow-context.d.ts")),
     ("pillion-sdk/types/pillion-workflow-failures.d.ts", include_str!("../../../../../guests/sdk-js/types/pillion-workflow-failures.d.ts")),
     ("pillion-sdk/types/pillion-workflow-workflow-handler.d.ts", include_str!("../../../../../guests/sdk-js/types/pillion-workflow-workflow-handler.d.ts")),
+    ("pillion-sdk/types/wasi-nn.d.ts", include_str!("../../../../../guests/sdk-js/types/wasi-nn.d.ts")),
+    ("pillion-sdk/wit-nn/wasi-nn.wit", include_str!("../../../../../wit/deps/wasi-nn-0.2.0-rc-2024-10-28/wasi-nn.wit")),
     ("pillion-sdk/wit/actors.wit", include_str!("../../../../../wit/dapr/actors.wit")),
     ("pillion-sdk/wit/bindings.wit", include_str!("../../../../../wit/dapr/bindings.wit")),
     ("pillion-sdk/wit/configuration.wit", include_str!("../../../../../wit/dapr/configuration.wit")),
@@ -71,6 +75,7 @@ pub(super) const JAVASCRIPT: &[File] = &[
 #[rustfmt::skip]
 pub(super) const PYTHON: &[File] = &[
     ("pillion-sdk/pillion_sdk/__init__.py", include_str!("../../../../../guests/sdk-python/pillion_sdk/__init__.py")),
+    ("pillion-sdk/pillion_sdk/actor.py", include_str!("../../../../../guests/sdk-python/pillion_sdk/actor.py")),
     ("pillion-sdk/pillion_sdk/binding.py", include_str!("../../../../../guests/sdk-python/pillion_sdk/binding.py")),
     ("pillion-sdk/pillion_sdk/build.py", include_str!("../../../../../guests/sdk-python/pillion_sdk/build.py")),
     ("pillion-sdk/pillion_sdk/configuration.py", include_str!("../../../../../guests/sdk-python/pillion_sdk/configuration.py")),
@@ -80,6 +85,7 @@ pub(super) const PYTHON: &[File] = &[
     ("pillion-sdk/pillion_sdk/invocation.py", include_str!("../../../../../guests/sdk-python/pillion_sdk/invocation.py")),
     ("pillion-sdk/pillion_sdk/job.py", include_str!("../../../../../guests/sdk-python/pillion_sdk/job.py")),
     ("pillion-sdk/pillion_sdk/jobs.py", include_str!("../../../../../guests/sdk-python/pillion_sdk/jobs.py")),
+    ("pillion-sdk/pillion_sdk/nn.py", include_str!("../../../../../guests/sdk-python/pillion_sdk/nn.py")),
     ("pillion-sdk/pillion_sdk/output.py", include_str!("../../../../../guests/sdk-python/pillion_sdk/output.py")),
     ("pillion-sdk/pillion_sdk/pubsub.py", include_str!("../../../../../guests/sdk-python/pillion_sdk/pubsub.py")),
     ("pillion-sdk/pillion_sdk/py.typed", include_str!("../../../../../guests/sdk-python/pillion_sdk/py.typed")),
@@ -88,6 +94,7 @@ pub(super) const PYTHON: &[File] = &[
     ("pillion-sdk/pillion_sdk/topic.py", include_str!("../../../../../guests/sdk-python/pillion_sdk/topic.py")),
     ("pillion-sdk/pillion_sdk/workflows.py", include_str!("../../../../../guests/sdk-python/pillion_sdk/workflows.py")),
     ("pillion-sdk/pyproject.toml", include_str!("../../../../../guests/sdk-python/pyproject.toml")),
+    ("pillion-sdk/pillion_sdk/wit-nn/wasi-nn.wit", include_str!("../../../../../wit/deps/wasi-nn-0.2.0-rc-2024-10-28/wasi-nn.wit")),
     ("pillion-sdk/pillion_sdk/wit/actors.wit", include_str!("../../../../../wit/dapr/actors.wit")),
     ("pillion-sdk/pillion_sdk/wit/bindings.wit", include_str!("../../../../../wit/dapr/bindings.wit")),
     ("pillion-sdk/pillion_sdk/wit/configuration.wit", include_str!("../../../../../wit/dapr/configuration.wit")),

@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use http::Response;
 use pillion_api::{
-    Code, Error, Invocation, Metadata, Result, Target,
+    Code, Error, Invocation, Metadata, Result, Target, bindings,
     error::Details,
     metadata::SidecarMetadata,
     pubsub::{BulkEntry, FailedEntry, Publish},
@@ -166,6 +166,13 @@ impl Sidecar for Fake {
         self.note(format!("bulk {pubsub} {topic} [{}] {metadata:?}", shown.join(", ")));
         let refused = entries.into_iter().filter(|entry| entry.entry_id == "bad");
         Ok(refused.map(|entry| FailedEntry { entry_id: entry.entry_id, error: "full".into() }).collect())
+    }
+
+    async fn invoke_binding(&self, name: &str, request: bindings::Request) -> Result<bindings::Answer> {
+        let data = String::from_utf8_lossy(&request.data).into_owned();
+        self.note(format!("binding {name} {} {data} {:?}", request.operation, request.metadata));
+        let metadata = Metadata::from([("status".to_owned(), "200".to_owned()), ("no name".to_owned(), String::new())]);
+        Ok(bindings::Answer { data: request.data, metadata })
     }
 
     async fn get_secret(&self, store: &str, key: &str, metadata: Metadata) -> Result<Secret> {

@@ -1,8 +1,10 @@
 //! Dapr's HTTP API over a sidecar that writes down what it is asked: each file one building block, one table each.
 
+mod bindings;
 mod fake;
 mod health;
 mod invocation;
+mod pipeline;
 mod publishing;
 mod routing;
 mod secrets;
@@ -11,7 +13,7 @@ mod state;
 use super::{ApiContext, ApiToken, Readiness, ShutdownKind, handle};
 use fake::Fake;
 use http::{HeaderMap, Request};
-use pillion_api::{Body, Sidecar, body};
+use pillion_api::{Body, Pipeline, Sidecar, body};
 use std::sync::{Arc, Mutex};
 
 const MAX_BODY: u64 = 1000;
@@ -20,7 +22,7 @@ const MAX_BODY: u64 = 1000;
 struct Api {
     fake: Arc<Fake>,
     sidecar: Arc<dyn Sidecar>,
-    context: ApiContext,
+    context: Arc<ApiContext>,
     ends: Arc<Mutex<Vec<ShutdownKind>>>,
 }
 
@@ -35,22 +37,25 @@ struct Answer {
 
 impl Api {
     fn new() -> Self {
+        Self::made(None, Pipeline::default())
+    }
+
+    fn with_token(token: &str) -> Self {
+        Self::made(ApiToken::new(token), Pipeline::default())
+    }
+
+    fn made(api_token: Option<ApiToken>, pipeline: Pipeline) -> Self {
         let fake = Arc::new(Fake::default());
         let ends = Arc::new(Mutex::new(Vec::new()));
         let noted = ends.clone();
         let context = ApiContext {
-            api_token: None,
+            api_token,
+            pipeline,
             readiness: Arc::new(Readiness::default()),
             max_body: MAX_BODY,
             on_shutdown: Some(Box::new(move |kind| noted.lock().expect("no panic").push(kind))),
         };
-        Self { sidecar: fake.clone(), fake, context, ends }
-    }
-
-    fn with_token(token: &str) -> Self {
-        let mut api = Self::new();
-        api.context.api_token = ApiToken::new(token);
-        api
+        Self { sidecar: fake.clone(), fake, context: Arc::new(context), ends }
     }
 
     async fn ask(&self, Ask(line, headers, text): Ask<'_>) -> Answer {

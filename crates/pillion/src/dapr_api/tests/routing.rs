@@ -6,7 +6,6 @@ use super::*;
 async fn known_routes_that_are_not_there_yet_say_so() {
     let api = Api::new();
     for (line, name) in [
-        ("POST /v1.0/bindings/b", "bindings"),
         ("GET /v1.0/configuration/c?key=a", "configuration"),
         ("GET /v1.0-alpha1/configuration/c", "configuration"),
         ("GET /v1.0/configuration/c/subscribe", "configuration"),

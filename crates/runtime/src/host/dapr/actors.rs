@@ -14,8 +14,10 @@ impl wit::Host for Host {
         metadata: Vec<(String, String)>,
     ) -> Answer<Vec<u8>> {
         self.check_body(data.len())?;
-        let metadata = convert::onward(&self.call, metadata);
-        let (actor, call) = (of_actor(actor), dapr::Call { method, data: data.into(), metadata });
+        let actor = of_actor(actor);
+        self.call.actors.check(&actor)?;
+        let metadata = self.call.actors.onward(convert::onward(&self.call, metadata));
+        let call = dapr::Call { method, data: data.into(), metadata };
         let answer = self.at_edge(move |sidecar| async move { sidecar.invoke_actor(&actor, call).await }).await?;
         self.check_answer([answer.len()])?;
         Ok(answer.into())

@@ -90,13 +90,17 @@ impl Host {
         }
     }
 
-    /// Asks the sidecar at the edge.
+    /// Asks the sidecar: at the edge, which no guest holds up, or, where it needs no socket, here. It is a task here, too: its
+    /// stack is not the guest's.
     async fn at_edge<T, F>(&mut self, work: impl FnOnce(Arc<dyn Sidecar>) -> F) -> Answer<T>
     where
         T: Send + 'static,
         F: Future<Output = Result<T, Error>> + Send + 'static,
     {
-        let task = self.call.edge.spawn(scope::within_current(work(self.sidecar()?)));
+        let sidecar = self.sidecar()?;
+        let stays = sidecar.is_in_process();
+        let work = scope::within_current(work(sidecar));
+        let task = if stays { tokio::spawn(work) } else { self.call.edge.spawn(work) };
         let failed = |_| Error::new(Code::Internal, "a building block failed in the host");
         Ok(Task::of(task).await.map_err(failed)??)
     }

@@ -31,12 +31,10 @@ pub(crate) struct Configuration(pub(crate) configuration::Update);
 macro_rules! call_handler {
     ($handlers:ident.$name:ident, $store:ident, $instance:ident, $event:expr) => {{
         let Some(indices) = &$handlers.handlers.$name else { return None };
+        // Its types were checked when the guest was loaded.
         match indices.load(&mut *$store, $instance) {
             Ok(guest) => Some(guest.call_handle($store, $event).await),
-            Err(error) => {
-                let shape = crate::inspect::invalid(format!("exports a {} of another shape: {error:#}", Self::HANDLER));
-                Some(Err(shape.hint("build it against this version's `wit/dapr`").into()))
-            }
+            Err(error) => Some(Err(error)),
         }
     }};
 }

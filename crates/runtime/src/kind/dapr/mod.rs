@@ -1,11 +1,14 @@
 //! Guests of the packages `pillion:dapr` and `pillion:workflow`: handlers of typed events, workflows and activities. A guest exports
 //! those that it has.
 
+mod actor;
 mod cloud_event;
 mod events;
 mod invocation;
+mod shape;
 pub(crate) mod workflow;
 
+pub(crate) use actor::{ACTOR_HANDLER, Live};
 pub(crate) use cloud_event::topic_event;
 pub(crate) use events::{Binding, BulkTopic, Configuration, Job, Topic};
 pub(crate) use invocation::invoke;
@@ -30,13 +33,14 @@ const PACKAGE: &str = "pillion:dapr/";
 const VERSION: &str = "0.1.0";
 
 /// The handlers that this host calls, as `on:` and errors name them.
-pub(crate) const HANDLERS: [&str; 6] = [
+pub(crate) const HANDLERS: [&str; 7] = [
     "invocation-handler",
     "topic-handler",
     "bulk-topic-handler",
     "binding-handler",
     "job-handler",
     "configuration-handler",
+    ACTOR_HANDLER,
 ];
 
 /// Whether a component exports a handler.
@@ -65,17 +69,20 @@ struct Handlers {
     binding: Option<dapr::binding_handler::GuestIndices>,
     job: Option<dapr::job_handler::GuestIndices>,
     configuration: Option<dapr::configuration_handler::GuestIndices>,
+    actor: Option<dapr::actor_handler::GuestIndices>,
 }
 
 impl DaprPre {
     /// # Errors
-    /// [`Code::GuestInvalid`] where a handler has not the functions of its interface.
+    /// [`Code::GuestInvalid`] where a handler has not the functions of its interface, or with other types.
     pub(crate) fn new(
         shared: &Shared,
         component: &Component,
         pre: InstancePre<Host>,
         inspection: &Inspection,
     ) -> Result<Self, Error> {
+        let mut handlers = HANDLERS.iter().filter(|handler| has(inspection, handler));
+        handlers.try_for_each(|handler| shape::check(component, handler))?;
         macro_rules! find {
             ($module:ident, $handler:literal) => {
                 has(inspection, $handler).then(|| dapr::$module::GuestIndices::new(&pre)).transpose().map_err(
@@ -93,9 +100,15 @@ impl DaprPre {
             binding: find!(binding_handler, "binding-handler"),
             job: find!(job_handler, "job-handler"),
             configuration: find!(configuration_handler, "configuration-handler"),
+            actor: find!(actor_handler, "actor-handler"),
         };
         let workflow = workflow::has(inspection).then(|| WorkflowPre::new(shared, component)).transpose()?;
         Ok(Self { pre, handlers, workflow })
+    }
+
+    /// What its start is run in.
+    pub(crate) fn instance_pre(&self) -> &InstancePre<Host> {
+        &self.pre
     }
 }
 

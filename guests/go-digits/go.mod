@@ -1,0 +1,3 @@
+module github.com/pillion-dev/pillion/guests/go-digits
+
+go 1.24
