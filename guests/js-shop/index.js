@@ -6,6 +6,7 @@ import { count } from './counter.js';
 import { digit } from './digits.js';
 import { order } from './orders.js';
 
+export { workflowHandler } from './approval.js';
 export { bindingHandler } from './cleaner.js';
 export { jobHandler } from './reminder.js';
 export { topicHandler } from './shipping.js';

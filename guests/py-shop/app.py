@@ -1,6 +1,7 @@
 """Dapr, in Python: a greeting, a counter, orders over HTTP that are published, and the same orders taken from their topic, a
 cleaner that a binding starts, and digits in pictures."""
 
+from approval import WorkflowHandler as WorkflowHandler
 from cleaner import BindingHandler as BindingHandler
 from counter import count
 from digits import digit

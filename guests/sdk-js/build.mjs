@@ -12,6 +12,9 @@ const VERSION = '0.1.0';
 /** What a guest may export; each is an interface of `pillion:dapr`. */
 const HANDLERS = ['invocation', 'topic', 'bulk-topic', 'binding', 'job', 'configuration', 'actor'];
 
+/** Workflows and activities, of a package of their own. */
+const WORKFLOWS = { name: 'workflowHandler', line: `export pillion:workflow/workflow-handler@${VERSION};` };
+
 const [source, out] = process.argv.slice(2);
 if (!source || !out) fail('usage: pillion-js SOURCE OUT.wasm');
 const work = await mkdtemp(join(tmpdir(), 'pillion-js-'));
@@ -57,16 +60,19 @@ async function bundle() {
 
 async function writeWorld(imports, exports) {
   const handlers = HANDLERS.filter((name) => exports.includes(camelCase(`${name}-handler`)));
-  if (handlers.length === 0) {
-    const names = HANDLERS.map((name) => camelCase(`${name}-handler`)).join(', ');
+  const workflows = exports.includes(WORKFLOWS.name) ? [WORKFLOWS.line] : [];
+  if (handlers.length + workflows.length === 0) {
+    const names = [...HANDLERS.map((name) => camelCase(`${name}-handler`)), WORKFLOWS.name].join(', ');
     throw new Error(`exports no handler\nhint: export one or more of ${names}`);
   }
   const lines = [
     ...imports.map((name) => `import ${name};`),
     ...handlers.map((name) => `export pillion:dapr/${name}-handler@${VERSION};`),
+    ...workflows,
   ];
   await mkdir(join(work, 'wit/deps'), { recursive: true });
   await cp(await witFolder('wit', 'wit/dapr'), join(work, 'wit/deps/dapr'), { recursive: true });
+  await cp(await witFolder('wit-workflow', 'wit/workflow'), join(work, 'wit/deps/workflow'), { recursive: true });
   await cp(await witFolder('wit-nn', 'wit/deps/wasi-nn-0.2.0-rc-2024-10-28'), join(work, 'wit/deps/nn'), { recursive: true });
   const world = `package pillion:guest;\nworld guest {\n  ${lines.join('\n  ')}\n}\n`;
   await writeFile(join(work, 'wit/world.wit'), world);

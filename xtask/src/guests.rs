@@ -24,7 +24,7 @@ pub(crate) fn run(arguments: &[&str]) -> Result<()> {
     }
 }
 
-/// Writes the generated parts of the SDKs in Rust, Go and C anew, after a change of `wit/dapr`.
+/// Writes the generated parts of the SDKs in Rust, Go and C anew, after a change of `wit/dapr` or `wit/workflow`.
 fn bindings() -> Result<()> {
     let mut command = Command::new(run::cargo());
     command.args(["run", "--quiet", "--locked", "--package", "bindings", "--", "../wit/dapr", "."]);

@@ -11,8 +11,8 @@ use tools::Missing;
 
 /// Raised when a way of building changes, so that what an older one built is not used.
 const RECIPE: u32 = 2;
-/// What every guest of `pillion:dapr` is built from.
-const WIT: &str = "wit/dapr";
+/// The packages that guests are built from.
+const WIT: [&str; 2] = ["wit/dapr", "wit/workflow"];
 
 /// A guest and how it is built.
 struct Language {
@@ -108,7 +108,7 @@ impl Language {
     /// Where its file is kept: by the content of all that it is built from.
     fn kept(&self) -> Result<PathBuf> {
         let guest = format!("guests/{}", self.folder);
-        let key = content::key(&[WIT, self.sdk, &guest])?;
+        let key = content::key(&[WIT[0], WIT[1], self.sdk, &guest])?;
         let folder = run::cache_dir()?.join("languages");
         fs::create_dir_all(&folder)?;
         Ok(folder.join(format!("{}-{RECIPE}-{key:032x}.wasm", self.name)))

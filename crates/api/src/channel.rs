@@ -3,10 +3,12 @@
 use crate::{
     Body, Code, Error, Result, actors, bindings, configuration, jobs,
     pubsub::{BulkDelivery, Delivery, Subscription, TopicStatus},
+    workflow::{Activity, Decision, Outcome, Turn},
 };
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::{Request, Response};
+use std::sync::Arc;
 
 /// What an app answers that has nothing to take such an event.
 fn unhandled<T>(event: &str, name: &str) -> Result<T> {
@@ -56,6 +58,17 @@ pub trait AppChannel: Send + Sync {
     /// Hands changed configuration values to the app. Over HTTP it is `POST /configuration/<store>/<key>`, once a key.
     async fn configuration_update(&self, update: configuration::Update) -> Result<()> {
         unhandled("update of the configuration store", &update.store)
+    }
+
+    /// Runs the code of a workflow over its history. Whatever is the code's fault is a [`Decision`] that ends the instance; an
+    /// `Err` is none of its making, and the same turn is asked for again.
+    async fn workflow_turn(&self, turn: Arc<Turn>) -> Result<Decision> {
+        unhandled("workflow", turn.started().map_or("", |started| &started.name))
+    }
+
+    /// Does an activity of a workflow. A fault of the code is an [`Outcome`]; an `Err` asks for the same again.
+    async fn workflow_activity(&self, activity: &Activity) -> Result<Outcome> {
+        unhandled("activity", &activity.name)
     }
 
     /// Gives an actor of the app its turn; answers what its method answers. Turns of one actor come one after the other.

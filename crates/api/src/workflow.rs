@@ -1,4 +1,8 @@
-//! The management side of the workflow building block: start an instance, look at it, steer it.
+//! The workflow building block: start an instance, look at it, steer it; and a [`turn`] of one, for the app that runs them.
+
+pub mod turn;
+
+pub use turn::{Activity, Decision, Failure, Outcome, Turn};
 
 use crate::Metadata;
 use bytes::Bytes;

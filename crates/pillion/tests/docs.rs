@@ -63,8 +63,14 @@ fn pages(others: &[&str]) -> Vec<String> {
 
 #[test]
 fn the_pages_commands_print_what_the_pages_show() {
-    let with_commands = ["README.md", "docs/guide/kubernetes.md", "examples/dapr-wasm/README.md"];
-    for page in pages(&["README.md", "examples/dapr-wasm/README.md"]) {
+    let with_commands = [
+        "README.md",
+        "docs/guide/kubernetes.md",
+        "docs/guide/workflows.md",
+        "examples/dapr-wasm/README.md",
+        "examples/order-approval/README.md",
+    ];
+    for page in pages(&["README.md", "examples/dapr-wasm/README.md", "examples/order-approval/README.md"]) {
         let text = fs::read_to_string(root().join(&page)).expect("the page");
         let commands = transcript(&text);
         assert!(!commands.is_empty() || !with_commands.contains(&page.as_str()), "{page} shows no command");
@@ -84,6 +90,7 @@ fn links_between_pages_lead_somewhere() {
         "CONTRIBUTING.md",
         "SECURITY.md",
         "examples/dapr-wasm/README.md",
+        "examples/order-approval/README.md",
     ];
     for page in pages(&others) {
         let text = fs::read_to_string(root().join(&page)).expect("the page");

@@ -1,6 +1,7 @@
 //! An app made of guests: the answer of this process to whatever Dapr, or a client, asks of it.
 
 mod channel;
+mod workflows;
 
 use crate::actors::Actors;
 use crate::call::{self, Hosted};
@@ -19,6 +20,7 @@ use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use pillion_api::pubsub::Subscription;
 use pillion_api::{Body, Code, Error, Sidecar, body, path, subscribe};
 use std::sync::Arc;
+use workflows::Workflows;
 
 /// The answer to the question for subscriptions, which is small JSON.
 const MAX_ANSWER: u64 = 1 << 20;
@@ -33,6 +35,7 @@ struct Inner {
     guests: Box<[ArcSwap<Hosted>]>,
     router: Router,
     triggers: Vec<Trigger>,
+    workflows: Option<Workflows>,
     actors: Arc<Actors>,
 }
 
@@ -49,6 +52,8 @@ impl App {
         let router = Router::new(&spec.app_id, spec.routes, &names)?;
         spec.triggers.iter().try_for_each(|trigger| check_trigger(&spec.app_id, trigger, &spec.guests))?;
         spec.guests.iter().try_for_each(|guest| check_limits(&spec.app_id, guest))?;
+        let workflows =
+            spec.workflows.map(|workflows| Workflows::new(&spec.app_id, workflows, &spec.guests)).transpose()?;
         spec.guests.iter().try_for_each(|guest| check_kind(&spec.app_id, guest))?;
         let actors = Actors::new(&spec.app_id, spec.actors.types, spec.actors.most_active, &spec.guests)?;
         let app_id: Arc<str> = spec.app_id.as_str().into();
@@ -61,7 +66,7 @@ impl App {
         });
         // A vector would keep the room of the specifications that it is made of.
         let guests = guests.collect::<Vec<_>>().into_boxed_slice();
-        Ok(Self(Arc::new(Inner { id: spec.app_id, guests, router, triggers: spec.triggers, actors })))
+        Ok(Self(Arc::new(Inner { id: spec.app_id, guests, router, triggers: spec.triggers, workflows, actors })))
     }
 
     /// The Dapr app id.
@@ -95,6 +100,9 @@ impl App {
         let specs = std::slice::from_ref(&spec);
         let mut triggers = self.0.triggers.iter().filter(|trigger| trigger.guest == spec.name);
         triggers.try_for_each(|trigger| check_trigger(app, trigger, specs))?;
+        if let Some(workflows) = &self.0.workflows {
+            workflows.replace(&spec)?;
+        }
         self.0.actors.check_replaced(&spec)?;
         let old = place.load_full();
         let new = Arc::new(old.replaced_by(spec));

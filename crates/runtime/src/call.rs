@@ -226,13 +226,27 @@ pub(crate) async fn event<E: Event>(
     headers: &HeaderMap,
     event: E,
 ) -> Result<E::Answer, Error> {
+    work(hosted, trigger, headers, |call| async move { dapr::handle(&call, event).await }).await
+}
+
+/// Runs something in a guest; counts it and logs what failed.
+pub(crate) async fn work<T, F>(
+    hosted: &Arc<Hosted>,
+    trigger: &'static str,
+    headers: &HeaderMap,
+    work: impl FnOnce(Arc<Call>) -> F,
+) -> Result<T, Error>
+where
+    T: Send + 'static,
+    F: Future<Output = Result<T, Error>> + Send + 'static,
+{
     let _started = hosted.counters.start();
     let handled = async {
         let permits = hosted.admit().await?;
         let call = Call::new(hosted, headers);
-        let (scope, of_guest) = (call.scope(trigger), Arc::clone(&call));
+        let (scope, work) = (call.scope(trigger), work(Arc::clone(&call)));
         let future = Box::pin(async move {
-            let answer = dapr::handle(&of_guest, event).await;
+            let answer = work.await;
             drop(permits);
             answer
         });

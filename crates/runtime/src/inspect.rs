@@ -295,7 +295,7 @@ fn component_kind(inspection: &Inspection) -> Result<GuestKind, String> {
         Err("is built for a release candidate of WASI 0.3; build it for 0.3.0 or later".into())
     } else if exports("wasi:cli/run@0.3") {
         Err("is a command of WASI 0.3, which is not supported yet; build it for 0.2 (wasm32-wasip2)".into())
-    } else if exports("pillion:dapr/") {
+    } else if exports("pillion:dapr/") || exports(crate::host::workflow::PACKAGE) {
         Err("exports no handler of `pillion:dapr@0.1.0` that this version calls; build it against this version's `wit/`"
             .into())
     } else {

@@ -11,6 +11,7 @@ use crate::output::{Lines, Stream};
 use crate::room::Room;
 use crate::strict;
 use crate::ticker::Running;
+use crate::workflow::{self, Clock, Replay};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Poll;
@@ -36,6 +37,8 @@ pub(crate) struct Host {
     /// What a handler of http-wasm works on.
     pub(crate) exchange: Option<Box<Exchange>>,
     pub(crate) call: Arc<Call>,
+    /// The run of a workflow, if it is one.
+    pub(crate) replay: Option<Box<Replay>>,
     /// Who is in it, if several calls may be.
     room: Option<Arc<Room>>,
     /// None while it waits for its next call.
@@ -80,6 +83,13 @@ impl Wasi {
             handler.make(call)?;
         }
         Ok(Self::Handler(handler))
+    }
+
+    /// That of a workflow.
+    pub(crate) fn confined(call: &Arc<Call>, clock: &Clock, seed: &[u8; 32]) -> Self {
+        let streams = ["stderr", "stdout"].map(|name| Stream::new(Lines::new(call, name).once(clock)));
+        let ctx = workflow::wasi(call, clock, seed, &streams).build();
+        Self::Handler(Box::new(Handler { ctx: Some(ctx), streams: streams.into(), ..Handler::default() }))
     }
 
     fn table(&mut self) -> &mut ResourceTable {
@@ -245,6 +255,7 @@ pub(crate) fn store_of(call: &Arc<Call>, mut wasi: Wasi) -> Store<Host> {
         limiter: Limiter::new(limits, Arc::clone(&shared.budget)),
         sessions: Sessions::default(),
         held: Held::default(),
+        replay: None,
         exchange: None,
         call: Arc::clone(call),
         room: None,

@@ -45,6 +45,7 @@ mod strict;
 mod threads;
 mod ticker;
 mod trap;
+pub mod workflow;
 
 pub use app::App;
 pub use cache::CacheError;
@@ -54,5 +55,8 @@ pub use limits::Limits;
 pub use options::Options;
 pub use residents::CodeStats;
 pub use runtime::{LoadOptions, Runtime, StartError};
-pub use spec::{ActorType, Actors, AppSpec, DaprHttp, GuestSpec, On, Preopen, Route, RouteTarget, Trigger};
+pub use spec::{
+    ActorType, Actors, AppSpec, DaprHttp, GuestSpec, On, Preopen, Route, RouteTarget, Trigger, WorkflowSpec,
+};
 pub use stats::{DURATION_BUCKETS_MS, GuestStats};
+pub use workflow::WorkflowBounds;

@@ -109,6 +109,11 @@ impl Limiter {
         self.refused
     }
 
+    /// Whether the machine had no room for what the instance may have.
+    pub(crate) fn refused_budget(&self) -> bool {
+        self.refused == Some(Refused::Budget)
+    }
+
     /// Bytes of memories and tables. They never shrink, so this is the peak too.
     pub(crate) fn bytes(&self) -> u64 {
         self.bytes

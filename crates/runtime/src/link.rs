@@ -3,7 +3,9 @@
 use crate::host::interfaces;
 use crate::instance::Host;
 use crate::{Inspection, host, inspect::Import};
+use pillion_api::{Code, Error};
 use std::collections::BTreeMap;
+use wasmtime::component::types::ComponentItem;
 use wasmtime::{Engine, ExternType, Linker, Module, UnknownImportError, component};
 
 /// Missing imports that an error names.
@@ -27,6 +29,7 @@ pub(crate) fn component(engine: &Engine, stock_http: bool) -> wasmtime::Result<c
     }
     interfaces::add_to_linker(&mut linker, false)?;
     host::dapr::add_to_linker(&mut linker)?;
+    host::workflow::add_to_linker(&mut linker)?;
     Ok(linker)
 }
 
@@ -39,6 +42,56 @@ pub(crate) fn service(engine: &Engine) -> wasmtime::Result<component::Linker<Hos
     interfaces::add_to_linker(&mut linker, true)?;
     host::dapr::add_to_linker(&mut linker)?;
     Ok(linker)
+}
+
+/// What the code of workflows may import: WASI 0.2, whose context says what it sees, and the history.
+pub(crate) fn workflows(engine: &Engine) -> wasmtime::Result<component::Linker<Host>> {
+    let mut linker = component::Linker::new(engine);
+    wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
+    host::workflow::add_to_linker(&mut linker)?;
+    Ok(linker)
+}
+
+/// The same with a refusal in the place of whatever else a component imports: what is not in that list is out of reach, known
+/// here or not.
+pub(crate) fn confined(
+    workflows: &component::Linker<Host>,
+    component: &component::Component,
+) -> wasmtime::Result<component::Linker<Host>> {
+    let mut linker = workflows.clone();
+    let ty = component.component_type();
+    for (name, import) in ty.imports(workflows.engine()) {
+        let ComponentItem::ComponentInstance(interface) = import.ty else { continue };
+        if is_of_workflows(name) {
+            continue;
+        }
+        let mut instance = linker.instance(name)?;
+        for (item, export) in interface.exports(workflows.engine()) {
+            match export.ty {
+                ComponentItem::ComponentFunc(_) => {
+                    let denied = denied(name, item);
+                    instance.func_new(item, move |_, _, _, _| Err(denied.clone().into()))?;
+                }
+                ComponentItem::Resource(_) => {
+                    instance.resource(item, component::ResourceType::host::<()>(), |_, _| Ok(()))?;
+                }
+                _ => {}
+            }
+        }
+    }
+    Ok(linker)
+}
+
+fn is_of_workflows(import: &str) -> bool {
+    const WASI: [&str; 6] = ["wasi:io", "wasi:cli", "wasi:clocks", "wasi:filesystem", "wasi:sockets", "wasi:random"];
+    let (interface, version) = import.split_once('@').unwrap_or((import, ""));
+    let package = interface.split_once('/').map_or(interface, |(package, _)| package);
+    host::workflow::provides(interface) || (version.starts_with("0.2.") && WASI.contains(&package))
+}
+
+fn denied(interface: &str, function: &str) -> Error {
+    Error::new(Code::NotAllowed, format!("a workflow may not call `{function}` of `{interface}`"))
+        .hint("do this in an activity, and have the workflow call that: it has its history alone, so that each replay does the same")
 }
 
 /// The functions that a module imports and no one here provides.
@@ -68,7 +121,8 @@ pub(crate) fn missing_interfaces(inspection: &Inspection) -> Vec<Import> {
             ["wasi:io", "wasi:cli", "wasi:clocks", "wasi:filesystem", "wasi:sockets", "wasi:random", "wasi:http"];
         let of_0_2 = version.starts_with("0.2.") && !(service && package == "wasi:http");
         let of_0_3 = service && version.starts_with("0.3.") && !version.contains('-') && package != "wasi:io";
-        let of_dapr = host::dapr::provides(interface) && version == host::dapr::VERSION;
+        let of_workflow = host::workflow::provides(interface) && version == host::workflow::VERSION && !service;
+        let of_dapr = (host::dapr::provides(interface) && version == host::dapr::VERSION) || of_workflow;
         let of_wasi = (of_0_2 || of_0_3) && known.contains(&package);
         of_dapr || of_wasi || interfaces::find(&import.module, service).is_some()
     };

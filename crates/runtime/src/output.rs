@@ -2,6 +2,7 @@
 
 use crate::call::Call;
 use crate::limits::key;
+use crate::workflow::Clock;
 use bytes::{Bytes, BytesMut};
 use pillion_api::{Code, Error};
 use std::pin::Pin;
@@ -145,12 +146,29 @@ pub(crate) struct Lines {
     left: u64,
     dropped: u64,
     last: String,
+    /// The clock of a workflow, which said all of this before while it is replayed.
+    clock: Option<Clock>,
 }
 
 impl Lines {
     pub(crate) fn new(call: &Arc<Call>, stream: &'static str) -> Self {
         let left = call.hosted.limits().log;
-        Self { call: Arc::clone(call), stream, line: Vec::new(), cut: 0, left, dropped: 0, last: String::new() }
+        Self {
+            call: Arc::clone(call),
+            stream,
+            line: Vec::new(),
+            cut: 0,
+            left,
+            dropped: 0,
+            last: String::new(),
+            clock: None,
+        }
+    }
+
+    /// Leaves out what a replay says again.
+    pub(crate) fn once(mut self, clock: &Clock) -> Self {
+        self.clock = Some(clock.clone());
+        self
     }
 
     /// Goes on for another call, with all that one may write.
@@ -208,6 +226,9 @@ impl Lines {
 
 impl Sink for Lines {
     fn take(&mut self, bytes: &[u8]) -> Result<(), Error> {
+        if self.clock.as_ref().is_some_and(Clock::is_replaying) {
+            return Ok(());
+        }
         if self.left == 0 {
             self.dropped += bytes.len() as u64;
             return Ok(());

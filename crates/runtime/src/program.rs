@@ -161,7 +161,7 @@ fn link_component(
         Some(GuestKind::Http) => ProxyPre::new(pre).map(Program::Http).map_err(linked),
         Some(GuestKind::Command) => CommandPre::new(pre).map(Program::Command).map_err(linked),
         Some(GuestKind::Messages) => MessagesPre::new(pre, component, inspection).map(Program::Messages),
-        Some(GuestKind::Dapr) => DaprPre::new(pre, component, inspection).map(Program::Dapr),
+        Some(GuestKind::Dapr) => DaprPre::new(shared, component, pre, inspection).map(Program::Dapr),
         _ => Err(invalid(inspection.problem.as_deref().unwrap_or("is of no known kind"))),
     }
 }

@@ -49,6 +49,8 @@ pub(crate) struct Shared {
     pub(crate) target: Target,
     pub(crate) core: wasmtime::Linker<Host>,
     pub(crate) component: wasmtime::component::Linker<Host>,
+    /// What the code of workflows may import.
+    pub(crate) workflows: wasmtime::component::Linker<Host>,
     pub(crate) ticker: Ticker,
     pub(crate) threads: GuestThreads,
     pub(crate) cache: Option<Cache>,
@@ -102,6 +104,7 @@ impl Runtime {
         let shared = Arc::new(Shared {
             core: link::core(&engine).map_err(failed)?,
             component: link::component(&engine, options.stock_http).map_err(failed)?,
+            workflows: link::workflows(&engine).map_err(failed)?,
             ticker: Ticker::start(&engine)?,
             threads: GuestThreads::start(options.guest_threads)?,
             cache,

@@ -148,6 +148,15 @@ impl Trigger {
     }
 }
 
+/// The workflows and activities of an app.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct WorkflowSpec {
+    /// The guests that have them; none is every guest that has some.
+    pub guests: Vec<String>,
+    /// What they may ask for.
+    pub bounds: crate::WorkflowBounds,
+}
+
 /// An actor type that a guest hosts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ActorType {
@@ -190,6 +199,8 @@ pub struct AppSpec {
     pub routes: Vec<Route>,
     /// What starts guests beside routes.
     pub triggers: Vec<Trigger>,
+    /// Its workflows and activities, if it has some.
+    pub workflows: Option<WorkflowSpec>,
     /// Actor types, each of a guest.
     pub actors: Actors,
     /// What the guests may touch. `hosts` is enforced here, the rest by the sidecar.

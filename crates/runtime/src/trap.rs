@@ -58,6 +58,11 @@ pub(crate) fn exit(call: &Call, code: i32, last_line: &str) -> Error {
     Error::new(Code::GuestExit, format!("guest `{name}` ended with exit code {code}")).hint("its stderr is in the log")
 }
 
+/// The process has no room for what the guest may have.
+pub(crate) fn short_of_memory(call: &Call) -> Error {
+    busy("the memory budget of the process is used up", call)
+}
+
 fn busy(what: &str, call: &Call) -> Error {
     Error::new(Code::Overloaded, format!("guest `{}` can't start: {what}", call.hosted.name))
         .retry_after(Duration::from_secs(1))
@@ -70,7 +75,7 @@ fn limit(call: &Call, host: &Host, error: &wasmtime::Error) -> Option<Error> {
         Some(Refused::TableElements) => {
             return Some(over(call, "table elements", key::TABLE_ELEMENTS, limits.table_elements as u64));
         }
-        Some(Refused::Budget) => return Some(busy("the memory budget of the process is used up", call)),
+        Some(Refused::Budget) => return Some(short_of_memory(call)),
         None => {}
     }
     if error.is::<ResourceTableError>() {
@@ -139,10 +144,13 @@ fn frame(frame: &wasmtime::FrameInfo) -> String {
     }
 }
 
-/// Rust's names carry a hash that says nothing to a reader.
-fn demangled(name: &str) -> &str {
+/// Rust's names carry a hash that says nothing to a reader, and today's are not even words.
+fn demangled(name: &str) -> String {
+    if let Ok(words) = rustc_demangle::try_demangle(name) {
+        return format!("{words:#}");
+    }
     match name.rsplit_once("::h") {
-        Some((path, hash)) if hash.len() == 16 && hash.bytes().all(|b| b.is_ascii_hexdigit()) => path,
-        _ => name,
+        Some((path, hash)) if hash.len() == 16 && hash.bytes().all(|b| b.is_ascii_hexdigit()) => path.to_owned(),
+        _ => name.to_owned(),
     }
 }

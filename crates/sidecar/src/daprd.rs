@@ -16,6 +16,7 @@ mod metadata;
 mod serve;
 mod state;
 mod status;
+pub mod work;
 mod workflow;
 
 use crate::http_client::HttpClient;
@@ -70,6 +71,7 @@ impl DaprdConfig {
 /// it broke.
 pub struct Daprd {
     config: DaprdConfig,
+    channel: Channel,
     grpc: DaprClient<Channel>,
     http: HttpClient,
     token: Option<(AsciiMetadataValue, HeaderValue)>,
@@ -84,11 +86,11 @@ impl Daprd {
         let channel = connect::channel(&config.grpc);
         let channel =
             channel.map_err(|why| Error::new(Code::BadRequest, format!("daprd at `{}`: {why}", config.grpc)))?;
-        let grpc = DaprClient::new(channel)
+        let grpc = DaprClient::new(channel.clone())
             .max_decoding_message_size(config.max_message)
             .max_encoding_message_size(config.max_message);
         let token = config.api_token.as_deref().filter(|token| !token.is_empty()).map(token).transpose()?;
-        Ok(Self { grpc, http: HttpClient::new(), token, config })
+        Ok(Self { channel, grpc, http: HttpClient::new(), token, config })
     }
 }
 

@@ -3,6 +3,7 @@
 #![allow(missing_docs, unreachable_pub, clippy::all, clippy::pedantic)]
 
 mod failure;
+pub mod workflow;
 
 pub use failure::Failure;
 

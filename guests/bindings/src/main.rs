@@ -1,4 +1,4 @@
-//! Writes the bindings of `wit/dapr` into the SDKs: `bindings WIT GUESTS`. In Rust the building blocks are one file, each
+//! Writes the bindings of `wit/dapr`, and of `wit/workflow` beside it, into the SDKs: `bindings WIT GUESTS`. In Rust the building blocks are one file, each
 //! handler another, which uses the types of the first.
 
 mod c;
@@ -17,6 +17,8 @@ type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
 /// The world of all building blocks.
 const SERVICE: &str = "service";
+/// The world of workflows, in a package of its own.
+const WORKER: &str = "worker";
 /// What the handlers are for.
 const HANDLERS: [&str; 7] = ["invocation", "topic", "bulk-topic", "binding", "job", "configuration", "actor"];
 
@@ -55,7 +57,16 @@ fn run(wit: &Path, out: &Path) -> Result<()> {
         };
         write(wit, &out.join(format!("{module}.rs")), handler, &format!("{handler}-handler"), opts)?;
     }
-    Ok(())
+    let workflows = wit.with_file_name("workflow");
+    let opts = Opts {
+        generate_all: true,
+        format: true,
+        pub_export_macro: true,
+        export_macro_name: Some("export_workflow_handler".to_owned()),
+        default_bindings_module: Some("pillion_sdk::bindings::workflow_handler".to_owned()),
+        ..Opts::default()
+    };
+    write(&workflows, &out.join("workflow_handler.rs"), WORKER, "workflows and activities", opts)
 }
 
 fn load(wit: &Path) -> Result<(Resolve, PackageId)> {
@@ -66,8 +77,8 @@ fn load(wit: &Path) -> Result<(Resolve, PackageId)> {
 
 /// The building blocks, or a world of one handler and nothing else, which is smaller than those of the package.
 fn select(resolve: &mut Resolve, package: PackageId, world: &str) -> Result<WorldId> {
-    if world == SERVICE {
-        return Ok(resolve.select_world(&[package], Some(SERVICE))?);
+    if [SERVICE, WORKER].contains(&world) {
+        return Ok(resolve.select_world(&[package], Some(world))?);
     }
     let name = &resolve.packages[package].name;
     let version = name.version.as_ref().ok_or("the package has no version")?;
@@ -113,7 +124,8 @@ fn write(wit: &Path, file: &Path, world: &str, what: &str, opts: Opts) -> Result
     let (_, source) = files.iter().next().ok_or("nothing was generated")?;
     let source = std::str::from_utf8(source)?;
     let head = format!(
-        "//! Generated from `wit/dapr` ({:016x}): {what}. Not to be edited: `cargo xtask guests --bindings`.\n\n",
+        "//! Generated from `wit/{}` ({:016x}): {what}. Not to be edited: `cargo xtask guests --bindings`.\n\n",
+        wit.file_name().unwrap_or_default().display(),
         digest(wit)?
     );
     fs::write(file, head + source)?;

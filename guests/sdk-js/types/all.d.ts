@@ -1,4 +1,4 @@
-// Every interface of `pillion:dapr`. Generated from `wit/dapr` by jco, as are the files beside it.
+// Every interface of `pillion:dapr` and `pillion:workflow`. Generated from `wit/` by jco, as are the files beside it.
 /// <reference path="./pillion-dapr-actor-handler.d.ts" />
 /// <reference path="./pillion-dapr-actors.d.ts" />
 /// <reference path="./pillion-dapr-binding-handler.d.ts" />
@@ -20,3 +20,6 @@
 /// <reference path="./pillion-dapr-topic-handler.d.ts" />
 /// <reference path="./pillion-dapr-types.d.ts" />
 /// <reference path="./pillion-dapr-workflow.d.ts" />
+/// <reference path="./pillion-workflow-context.d.ts" />
+/// <reference path="./pillion-workflow-workflow-handler.d.ts" />
+/// <reference path="./pillion-workflow-failures.d.ts" />

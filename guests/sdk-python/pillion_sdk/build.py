@@ -23,6 +23,8 @@ HANDLERS = {
     "ConfigurationHandler": "configuration",
     "ActorHandler": "actor",
 }
+# Workflows and activities, of a package of their own.
+WORKFLOWS = "WorkflowHandler"
 # What comes of other packages than `pillion:dapr`.
 OTHERS = {name: f"wasi:nn/{name}@0.2.0-rc-2024-10-28" for name in ("graph", "tensor")}
 SDK = Path(__file__).parent
@@ -42,11 +44,13 @@ def guest(source: Path, out: Path) -> None:
     """Builds a component."""
     if not source.is_file():
         fail(f"`{source}` is not there")
-    imports, handlers = world(source)
-    if not handlers:
-        fail(f"{source}: has no handler\nhint: name one or more of {', '.join(HANDLERS)}")
+    imports, handlers, has_workflows = world(source)
+    if not handlers and not has_workflows:
+        fail(f"{source}: has no handler\nhint: name one or more of {', '.join([*HANDLERS, WORKFLOWS])}")
     lines = [f"import {OTHERS.get(name) or f'pillion:dapr/{name}@{VERSION}'};" for name in sorted(imports)]
     lines += [f"export pillion:dapr/{name}-handler@{VERSION};" for name in handlers]
+    if has_workflows:
+        lines.append(f"include pillion:workflow/worker@{VERSION};")
     # By rename: who watches the file never sees half of it.
     partial = out.with_name(f"{out.name}.partial")
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -68,6 +72,7 @@ def run(world: list[str], arguments: list[str]) -> None:
     with tempfile.TemporaryDirectory(prefix="pillion-py-") as work:
         wit = Path(work, "wit")
         shutil.copytree(wit_folder("wit", "wit/dapr"), wit / "deps/dapr")
+        shutil.copytree(wit_folder("wit_workflow", "wit/workflow"), wit / "deps/workflow")
         shutil.copytree(wit_folder("wit-nn", "wit/deps/wasi-nn-0.2.0-rc-2024-10-28"), wit / "deps/nn")
         body = "\n  ".join(world)
         (wit / "world.wit").write_text(f"package pillion:guest;\nworld guest {{\n  {body}\n}}\n")
@@ -82,8 +87,8 @@ def wit_folder(copy: str, source: str) -> Path:
     return own if own.is_dir() else SDK.parents[2] / source
 
 
-def world(source: Path) -> tuple[set[str], list[str]]:
-    """The interfaces that a module and those that it imports want of the host, and the handlers that it names."""
+def world(source: Path) -> tuple[set[str], list[str], bool]:
+    """The interfaces that a module and those that it imports want of the host, the handlers that it names, and whether it has workflows."""
     interfaces = {path.stem for path in wit_folder("wit", "wit/dapr").glob("*.wit")}
     interfaces = interfaces - {"types", "worlds", "handlers"} | set(OTHERS)
     imports: set[str] = set()
@@ -99,7 +104,8 @@ def world(source: Path) -> tuple[set[str], list[str]]:
             if name.startswith("wit_world.imports.") and wanted in interfaces:
                 imports.add(wanted)
             waiting += [found for folder in (source.parent, SDK.parent) if (found := module(folder, name))]
-    return imports, [name for class_, name in HANDLERS.items() if class_ in names(ast.parse(source.read_text()))]
+    defined = names(ast.parse(source.read_text()))
+    return imports, [name for class_, name in HANDLERS.items() if class_ in defined], WORKFLOWS in defined
 
 
 def imported(tree: ast.Module, path: Path) -> list[str]:

@@ -31,6 +31,7 @@ pub mod bindings {
     pub mod job_handler;
     pub mod service;
     pub mod topic_handler;
+    pub mod workflow_handler;
 }
 pub mod actor;
 mod handlers;
@@ -38,6 +39,7 @@ pub mod http;
 pub mod pubsub;
 pub mod secrets;
 pub mod state;
+pub mod workflows;
 
 pub use bindings::service::pillion::dapr::types::{Error, Metadata};
 pub use bindings::service::pillion::dapr::{

@@ -53,6 +53,8 @@ fn sources(guest: &Guest) -> Result<Vec<PathBuf>> {
     // Two guests share files with a neighbour; all small ones are looked at rather than a list kept.
     if folder.starts_with(guests_dir()) {
         sources.extend(files_below(&guests_dir().join("tf-first/src"))?);
+    }
+    if fs::read_to_string(folder.join("Cargo.toml"))?.contains("pillion-sdk") {
         sources.extend(files_below(&guests_dir().join("sdk-rust/src"))?);
     }
     sources.extend(files_below(&guests_dir().join("componentize/src"))?);

@@ -96,6 +96,14 @@ pub(crate) const GUESTS: &[Guest] = &[
         copy: Some("examples/dapr-wasm/web-port/hello.wasm"),
         flags: "",
     },
+    Guest {
+        name: "order-approval",
+        package: "order-approval",
+        folder: "examples/order-approval/orders",
+        kind: REACTOR,
+        copy: Some("examples/order-approval/order-approval.wasm"),
+        flags: "",
+    },
     test("bindgen-classic", "guests/bindgen-classic", Kind::Bindgen),
     test("bindgen-wasmedge", "guests/bindgen-wasmedge", Kind::Bindgen),
     test("bindgen-web", "guests/bindgen-web", Kind::Web),
@@ -125,6 +133,7 @@ pub(crate) const GUESTS: &[Guest] = &[
     test("tf-first", "guests/tf-first", Kind::Bindgen),
     test("tf-second", "guests/tf-second", Kind::Bindgen),
     test("wasi-cases", "guests/wasi-cases", REACTOR),
+    test("workflow-cases", "guests/workflow-cases", REACTOR),
 ];
 
 /// All names, for a message.

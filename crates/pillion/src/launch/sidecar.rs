@@ -1,9 +1,15 @@
 //! Who answers the building-block calls of an app: the sidecar in this process, or a real daprd.
 
 use crate::environment::{self, Announced};
-use anyhow::{Result, anyhow};
+use anyhow::{Result, anyhow, bail};
 use pillion_api::{AppChannel, Pipeline, Sidecar};
-use pillion_sidecar::{Daprd, DaprdConfig, Embedded, daprd::endpoint};
+use pillion_sidecar::{
+    Daprd, DaprdConfig, Embedded,
+    daprd::{
+        endpoint,
+        work::{WorkBounds, Worker},
+    },
+};
 use std::{
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
@@ -27,6 +33,8 @@ pub(crate) enum AppSidecar {
 pub(crate) struct Beside {
     client: Arc<Daprd>,
     greeting: Arc<Mutex<Option<JoinHandle<()>>>>,
+    /// Who does the app's workflows, if it has some.
+    worker: Arc<Mutex<Option<Worker>>>,
 }
 
 /// Makes the client of the daprd of an app. Nothing is connected yet: daprd waits for the app in turn.
@@ -39,7 +47,7 @@ pub(crate) fn daprd(app_id: &str, announced: &Announced) -> Result<AppSidecar> {
     let http = endpoint::http(&announced.http).map_err(|why| wrong(announced.http_from, &announced.http, why))?;
     let config = DaprdConfig { api_token: environment::dapr_api_token(), ..DaprdConfig::new(app_id, grpc, http) };
     let client = Arc::new(Daprd::new(config)?);
-    Ok(AppSidecar::Daprd(Beside { client, greeting: Arc::default() }))
+    Ok(AppSidecar::Daprd(Beside { client, greeting: Arc::default(), worker: Arc::default() }))
 }
 
 impl AppSidecar {
@@ -70,6 +78,20 @@ impl AppSidecar {
         }
     }
 
+    /// Does the app's workflows from here on.
+    ///
+    /// # Errors
+    /// There is no daprd, which has them.
+    pub(crate) fn work(&self, app_id: &str, app: Arc<dyn AppChannel>, bounds: WorkBounds) -> Result<()> {
+        let Self::Daprd(beside) = self else {
+            bail!(
+                "app `{app_id}` has `workflows`, and the sidecar in this process can't run them yet\nhint: start it behind a daprd, by `dapr run` and `pillion serve`"
+            );
+        };
+        *beside.worker.lock().unwrap_or_else(PoisonError::into_inner) = Some(beside.client.work(app, bounds));
+        Ok(())
+    }
+
     /// Waits for what must be there before the app counts as started: a daprd is not waited for, because it may wait for us.
     pub(crate) async fn wait_ready(&self) {
         if let Self::Embedded(embedded) = self {
@@ -77,10 +99,16 @@ impl AppSidecar {
         }
     }
 
-    /// Begins no more deliveries; a daprd's end at the app's port.
+    /// Begins no more deliveries, and no more work of workflows; a daprd's deliveries end at the app's port.
     pub(crate) async fn stop_deliveries(&self, deadline: Instant) {
-        if let Self::Embedded(embedded) = self {
-            embedded.stop_deliveries(deadline).await;
+        match self {
+            Self::Embedded(embedded) => embedded.stop_deliveries(deadline).await,
+            Self::Daprd(beside) => {
+                let worker = beside.worker.lock().unwrap_or_else(PoisonError::into_inner).take();
+                if let Some(worker) = worker {
+                    worker.stop(deadline).await;
+                }
+            }
         }
     }
 

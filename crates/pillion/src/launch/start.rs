@@ -125,7 +125,12 @@ impl Start<'_> {
             AppKind::Wasm(_) => {
                 let app = Arc::new(self.wasm(&planned, &variables, &sidecar)?);
                 guests.push(Launched { app: app.clone(), variables });
+                app.prepare_workflows().await?;
                 sidecar.start(Some(self.traced(&app_id, app.clone())));
+                let workflows = planned.app.wasm().and_then(|wasm| wasm.workflows.as_ref());
+                if let Some(workflows) = workflows {
+                    sidecar.work(&app_id, self.traced(&app_id, app.clone()), workflows.work)?;
+                }
                 channel = self.behind_daprd.then(|| Arc::new(behind_daprd::channel(&planned, &app)));
                 app.follow_configuration();
                 own = Some(app.clone());

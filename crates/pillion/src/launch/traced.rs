@@ -7,6 +7,7 @@ use http::{HeaderMap, HeaderValue, Request, Response};
 use pillion_api::{
     AppChannel, Body, Error, Result, actors, bindings, configuration, jobs,
     pubsub::{BulkDelivery, Delivery, Subscription, TopicStatus},
+    workflow::{Activity, Decision, Outcome, Turn},
 };
 use std::sync::Arc;
 
@@ -44,11 +45,7 @@ impl AppChannel for Traced {
     }
 
     async fn deliver(&self, mut delivery: Delivery) -> Result<TopicStatus> {
-        let mut headers = HeaderMap::new();
-        if let Some(Ok(parent)) = delivery.traceparent.as_deref().map(HeaderValue::from_str) {
-            headers.insert("traceparent", parent);
-        }
-        let mut span = self.span("deliver", &headers);
+        let mut span = self.span("deliver", &joined(delivery.traceparent.as_deref()));
         span.set("messaging.destination.name", delivery.topic.as_str());
         delivery.traceparent = Some(span.context().to_string());
         let answer = self.app.deliver(delivery).await;
@@ -95,16 +92,39 @@ impl AppChannel for Traced {
         judged(span, self.app.configuration_update(update).await)
     }
 
-    async fn actor_turn(&self, mut event: actors::Event) -> Result<Bytes> {
-        let mut headers = HeaderMap::new();
-        if let Some(Ok(parent)) = event.traceparent.as_deref().map(HeaderValue::from_str) {
-            headers.insert("traceparent", parent);
+    async fn workflow_turn(&self, turn: Arc<Turn>) -> Result<Decision> {
+        let started = turn.started();
+        let mut span = self.span("workflow_turn", &joined(started.and_then(|started| started.traceparent.as_deref())));
+        span.set("dapr.workflow", started.map_or("", |started| &started.name));
+        judged(span, self.app.workflow_turn(turn).await)
+    }
+
+    async fn workflow_activity(&self, activity: &Activity) -> Result<Outcome> {
+        let mut span = self.span("workflow_activity", &joined(activity.traceparent.as_deref()));
+        span.set("dapr.activity", activity.name.as_str());
+        let traceparent = Some(span.context().to_string());
+        let outcome = self.app.workflow_activity(&Activity { traceparent, ..activity.clone() }).await;
+        if let Ok(Err(failure)) = &outcome {
+            span.fail(&failure.error_type);
         }
-        let mut span = self.span("actor_turn", &headers);
+        judged(span, outcome)
+    }
+
+    async fn actor_turn(&self, mut event: actors::Event) -> Result<Bytes> {
+        let mut span = self.span("actor_turn", &joined(event.traceparent.as_deref()));
         span.set("dapr.actor_type", event.actor.kind.as_str());
         event.traceparent = Some(span.context().to_string());
         judged(span, self.app.actor_turn(event).await)
     }
+}
+
+/// The headers that continue a trace.
+fn joined(traceparent: Option<&str>) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    if let Some(Ok(parent)) = traceparent.map(HeaderValue::from_str) {
+        headers.insert("traceparent", parent);
+    }
+    headers
 }
 
 /// Ends a span by what came of its call.

@@ -30,6 +30,7 @@ pub(crate) fn app(
         guests: planned.guests.iter().map(|guest| with_environment(guest, variables)).collect(),
         routes: wasm.routes.iter().map(route).collect(),
         triggers: wasm.triggers.iter().map(trigger).collect(),
+        workflows: wasm.workflows.as_ref().map(|workflows| workflows.spec.clone()),
         actors: actors::spec(wasm),
         allow: wasm.allow.clone(),
         dapr_ports,

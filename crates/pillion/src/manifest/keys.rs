@@ -58,6 +58,7 @@ pub(crate) const BLOCKS: &[Block] = &[
     Block { path: "apps[].wasm.guests.<name>", keys: GUEST },
     Block { path: "apps[].wasm.routes[]", keys: ROUTE },
     Block { path: "apps[].wasm.on[]", keys: ON },
+    Block { path: "apps[].wasm.workflows", keys: WORKFLOWS },
     Block { path: "apps[].wasm.actors[]", keys: ACTOR },
     Block { path: "apps[].wasm.actors[].reentrancy", keys: REENTRANCY },
     Block { path: "apps[].wasm.build", keys: BUILD },
@@ -150,6 +151,7 @@ pub(super) const WASM: &[Key] = &[
     key("call", "text", "found by its shape", "the export to call, where a guest has several"),
     key("routes", "list", "everything to the only guest", "who answers which path"),
     key("on", "list", "", "what starts a guest beside requests"),
+    key("workflows", "mapping", "", "makes the app one with workflows; `{}` has every bound as it is by default"),
     key("actors", "list", "", "actor types that the app hosts beside a daprd"),
     key("maxActiveActors", "number", "500", "actors that are active at the same time; at most 5000"),
     key("env", "mapping of texts", "", "environment of every guest, beside the app's"),
@@ -195,6 +197,16 @@ pub(super) const ON: &[Key] = &[
     key("configuration", "text", "", "a configuration store, followed from the start"),
     key("keys", "list of texts", "all", "the keys of it"),
     key("guest", "text", "the only guest", "the guest that is started"),
+];
+
+pub(super) const WORKFLOWS: &[Key] = &[
+    key("guests", "list of texts", "all that have some", "the guests with workflows or activities"),
+    key("turns", "number", "100", "turns of workflows at the same time"),
+    key("activities", "number", "100", "activities at the same time"),
+    key("history", "number", "100000", "events of one instance's history; a longer one ends it"),
+    key("actions", "number", "1000", "activities, children and timers that a workflow may ask for in one turn"),
+    key("payload", "size", "1Mi", "one input or output"),
+    key("workItem", "size", "64Mi", "what daprd may hand out at once: a whole history"),
 ];
 
 pub(super) const ACTOR: &[Key] = &[

@@ -19,6 +19,7 @@ mod routes;
 mod settings;
 pub(crate) mod units;
 mod wasm;
+mod workflows;
 
 pub(crate) use actors::Actor;
 pub(crate) use app::MAX_BODY_SIZE;
@@ -28,6 +29,7 @@ pub(crate) use models::{FileSource, Model};
 pub(crate) use paths::Places;
 pub(crate) use settings::{AppProtocol, HealthCheck};
 pub(crate) use wasm::{Build, Directory, Guest, Route, RouteTarget, Trigger, TriggerKind, WasmApp};
+pub(crate) use workflows::Workflows;
 
 use pillion_sidecar::yaml::Place;
 use std::{

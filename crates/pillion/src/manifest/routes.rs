@@ -1,7 +1,7 @@
 //! `routes:` and `on:`: what reaches which guest.
 
 use super::{
-    Actor, Guest, Route, RouteTarget, Trigger, TriggerKind,
+    Actor, Guest, Route, RouteTarget, Trigger, TriggerKind, Workflows,
     keys::{self, ON, ROUTE},
     paths::{Base, Wanted},
     wasm::is_name,
@@ -60,6 +60,23 @@ impl Names {
         let message = format!("{}: there is no guest `{}`", fields.owner(), shown(name));
         findings.unknown(Severity::Error, node.at, message, name, self.good());
         None
+    }
+
+    /// Guests that a list names.
+    pub(super) fn listed(&self, key: &'static str, fields: &mut Fields<'_>, findings: &mut Findings) -> Vec<String> {
+        let owner = fields.owner().to_owned();
+        let mut listed = Vec::new();
+        for (at, name) in fields.texts(key, findings) {
+            if listed.iter().any(|known| known == name) {
+                findings.error(at, format!("{owner}: the guest `{}` is there twice", shown(name)));
+            } else if self.names.iter().any(|known| known == name) {
+                listed.push(name.to_owned());
+            } else {
+                let message = format!("{owner}: there is no guest `{}`", shown(name));
+                findings.unknown(Severity::Error, at, message, name, self.good());
+            }
+        }
+        listed
     }
 
     /// The names that a hint may give.
@@ -274,13 +291,16 @@ pub(super) fn check_reached(
     guests: &BTreeMap<String, Guest>,
     routes: &[Route],
     triggers: &[Trigger],
+    workflows: Option<&Workflows>,
     actors: &[Actor],
     findings: &mut Findings,
 ) {
+    let works =
+        |name: &String| workflows.is_some_and(|found| found.spec.guests.is_empty() || found.spec.guests.contains(name));
     for (name, guest) in guests {
         let routed = routes.iter().any(|route| matches!(&route.target, RouteTarget::Guest(target) if target == name));
         let started = triggers.iter().map(|trigger| &trigger.guest).chain(actors.iter().map(|actor| &actor.guest));
-        if !routed && !started.into_iter().any(|guest| guest == name) && !findings.has_errors() {
+        if !routed && !works(name) && !started.into_iter().any(|guest| guest == name) && !findings.has_errors() {
             findings.warning(guest.at, format!("{}: nothing reaches the guest `{name}`", fields.owner()));
         }
     }

@@ -6,6 +6,7 @@ use super::{
     limits, models, modes,
     paths::{Base, Wanted, named},
     routes, settings,
+    workflows::{self, Workflows},
 };
 use http::Method;
 use pillion_api::{Metadata, path, policy::Allow};
@@ -30,6 +31,8 @@ pub(crate) struct WasmApp {
     pub(crate) routes: Vec<Route>,
     /// What starts guests beside requests.
     pub(crate) triggers: Vec<Trigger>,
+    /// Its workflows, if it has some.
+    pub(crate) workflows: Option<Workflows>,
     /// Actor types, each of a guest.
     pub(crate) actors: Vec<Actor>,
     /// Actors that may be active at the same time.
@@ -169,15 +172,16 @@ pub(super) fn read(node: &Node, owner: &str, base: Base<'_>, findings: &mut Find
     let names = routes::Names::new(&fields, &guests);
     let routes = routes::read(&mut fields, &names, base, findings);
     let triggers = routes::read_triggers(&mut fields, &names, findings);
+    let workflows = fields.node("workflows").and_then(|node| workflows::read(node, &owner, &names, findings));
     let actors = actors::read(&mut fields, &names, findings);
     let max_active_actors = actors::read_most(&mut fields, findings);
-    routes::check_reached(&fields, &guests, &routes, &triggers, &actors, findings);
+    routes::check_reached(&fields, &guests, &routes, &triggers, workflows.as_ref(), &actors, findings);
     let models = models::read(fields.entries("models", findings), &owner, base, findings);
     let allow = fields.node("allow").map(|node| allow::read(node, &owner, base, findings));
     let (allow, directories) = allow.unwrap_or_default();
     keys::close(fields, &[WASM], Unknown::Error, findings);
     let build = defaults.build;
-    Some(WasmApp { guests, routes, triggers, actors, max_active_actors, build, models, allow, directories })
+    Some(WasmApp { guests, routes, triggers, workflows, actors, max_active_actors, build, models, allow, directories })
 }
 
 fn read_defaults(fields: &mut Fields<'_>, base: Base<'_>, findings: &mut Findings) -> Defaults {

@@ -13,7 +13,7 @@ use tempfile::TempDir;
 /// How often something that has no line to wait for is looked at.
 const LOOK: Duration = Duration::from_millis(20);
 /// Guests that a test may name in its `wasm:`.
-const GUESTS: [&str; 9] = [
+const GUESTS: [&str; 11] = [
     "event-recorder",
     "http-subscriber",
     "http-echo",
@@ -22,7 +22,9 @@ const GUESTS: [&str; 9] = [
     "dapr-orders",
     "dapr-shipping",
     "js-shop",
+    "order-approval",
     "py-shop",
+    "workflow-cases",
 ];
 
 /// The folder of Dapr's programs, or none: then the test is skipped, counted by its line.
@@ -164,6 +166,21 @@ impl Behind {
         pillion.ended()
     }
 
+    /// Ends the app as a crash does.
+    pub fn kill(&mut self) {
+        let pillion = self.pillion.take().expect("the app runs");
+        common::signal(pillion.id(), rustix::process::Signal::KILL);
+        pillion.ended();
+    }
+
+    /// Ends the app and starts another one with this behind `wasm:`.
+    pub fn change(&mut self, wasm: &str) {
+        self.terminate();
+        self.setup.wasm = wasm.to_owned();
+        self.setup.write_manifest(self.dir.path(), self.ports);
+        self.restart();
+    }
+
     /// Ends daprd as a crash does.
     pub fn stop_daprd(&mut self) {
         self.daprd.0.kill();
@@ -227,6 +244,10 @@ impl Setup {
         fs::create_dir(dir.join("components")).expect("a folder");
         fs::write(dir.join("components/all.yaml"), &self.resources).expect("written");
         fs::write(dir.join("components/resiliency.yaml"), RESILIENCY).expect("written");
+        self.write_manifest(dir, ports);
+    }
+
+    fn write_manifest(&self, dir: &Path, ports: Ports) {
         let manifest = format!(
             "version: 1\napps:\n  - appID: {}\n    appDirPath: .\n    appPort: {}\n    wasm: {}\n",
             self.app_id, ports.app, self.wasm

@@ -24,3 +24,4 @@ mod restarts;
 mod shutdown;
 mod token;
 mod typed;
+mod workflows;

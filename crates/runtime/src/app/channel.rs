@@ -10,6 +10,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 use pillion_api::pubsub::{BulkDelivery, Delivery, Destination, Subscription, TopicStatus};
+use pillion_api::workflow::{Activity, Decision, Outcome, Turn};
 use pillion_api::{AppChannel, Body, Error, actors, bindings, callback, configuration, jobs, path};
 use std::sync::Arc;
 
@@ -182,6 +183,14 @@ impl AppChannel for App {
             callback::configuration_taken(&update.store, status)?;
         }
         Ok(())
+    }
+
+    async fn workflow_turn(&self, turn: Arc<Turn>) -> Result<Decision, Error> {
+        self.turn(turn).await
+    }
+
+    async fn workflow_activity(&self, activity: &Activity) -> Result<Outcome, Error> {
+        self.activity(activity).await
     }
 
     async fn actor_turn(&self, event: actors::Event) -> Result<Bytes, Error> {

@@ -1,5 +1,6 @@
 //! Host modules of old guests (inference and pictures, as WasmEdge provides them, both generations side by side), of
-//! http-wasm, the quick way of wasi:http, `pillion:dapr` for every component, and what components import that were built for other hosts.
+//! http-wasm, the quick way of wasi:http, `pillion:dapr` and `pillion:workflow` for every component, and what components import that were built
+//! for other hosts.
 
 pub(crate) mod client;
 mod compute;
@@ -12,6 +13,7 @@ mod memory;
 mod sessions;
 mod tensorflow;
 mod wasi_nn;
+pub(crate) mod workflow;
 
 pub(crate) use sessions::Sessions;
 

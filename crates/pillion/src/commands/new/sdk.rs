@@ -22,6 +22,7 @@ pub(super) const JAVASCRIPT: &[File] = &[
     ("pillion-sdk/src/secrets.ts", include_str!("../../../../../guests/sdk-js/src/secrets.ts")),
     ("pillion-sdk/src/state.ts", include_str!("../../../../../guests/sdk-js/src/state.ts")),
     ("pillion-sdk/src/topic.ts", include_str!("../../../../../guests/sdk-js/src/topic.ts")),
+    ("pillion-sdk/src/workflows.ts", include_str!("../../../../../guests/sdk-js/src/workflows.ts")),
     ("pillion-sdk/types/all.d.ts", include_str!("../../../../../guests/sdk-js/types/all.d.ts")),
     ("pillion-sdk/types/pillion-dapr-actor-handler.d.ts", include_str!("../../../../../guests/sdk-js/types/pillion-dapr-actor-handler.d.ts")),
     ("pillion-sdk/types/pillion-dapr-actors.d.ts", include_str!("../../../../../guests/sdk-js/types/pillion-dapr-actors.d.ts")),
@@ -44,6 +45,9 @@ pub(super) const JAVASCRIPT: &[File] = &[
     ("pillion-sdk/types/pillion-dapr-topic-handler.d.ts", include_str!("../../../../../guests/sdk-js/types/pillion-dapr-topic-handler.d.ts")),
     ("pillion-sdk/types/pillion-dapr-types.d.ts", include_str!("../../../../../guests/sdk-js/types/pillion-dapr-types.d.ts")),
     ("pillion-sdk/types/pillion-dapr-workflow.d.ts", include_str!("../../../../../guests/sdk-js/types/pillion-dapr-workflow.d.ts")),
+    ("pillion-sdk/types/pillion-workflow-context.d.ts", include_str!("../../../../../guests/sdk-js/types/pillion-workflow-context.d.ts")),
+    ("pillion-sdk/types/pillion-workflow-failures.d.ts", include_str!("../../../../../guests/sdk-js/types/pillion-workflow-failures.d.ts")),
+    ("pillion-sdk/types/pillion-workflow-workflow-handler.d.ts", include_str!("../../../../../guests/sdk-js/types/pillion-workflow-workflow-handler.d.ts")),
     ("pillion-sdk/types/wasi-nn.d.ts", include_str!("../../../../../guests/sdk-js/types/wasi-nn.d.ts")),
     ("pillion-sdk/wit-nn/wasi-nn.wit", include_str!("../../../../../wit/deps/wasi-nn-0.2.0-rc-2024-10-28/wasi-nn.wit")),
     ("pillion-sdk/wit/actors.wit", include_str!("../../../../../wit/dapr/actors.wit")),
@@ -62,6 +66,10 @@ pub(super) const JAVASCRIPT: &[File] = &[
     ("pillion-sdk/wit/types.wit", include_str!("../../../../../wit/dapr/types.wit")),
     ("pillion-sdk/wit/workflow.wit", include_str!("../../../../../wit/dapr/workflow.wit")),
     ("pillion-sdk/wit/worlds.wit", include_str!("../../../../../wit/dapr/worlds.wit")),
+    ("pillion-sdk/wit-workflow/context.wit", include_str!("../../../../../wit/workflow/context.wit")),
+    ("pillion-sdk/wit-workflow/failures.wit", include_str!("../../../../../wit/workflow/failures.wit")),
+    ("pillion-sdk/wit-workflow/workflow-handler.wit", include_str!("../../../../../wit/workflow/workflow-handler.wit")),
+    ("pillion-sdk/wit-workflow/worlds.wit", include_str!("../../../../../wit/workflow/worlds.wit")),
 ];
 
 #[rustfmt::skip]
@@ -84,6 +92,7 @@ pub(super) const PYTHON: &[File] = &[
     ("pillion-sdk/pillion_sdk/secrets.py", include_str!("../../../../../guests/sdk-python/pillion_sdk/secrets.py")),
     ("pillion-sdk/pillion_sdk/state.py", include_str!("../../../../../guests/sdk-python/pillion_sdk/state.py")),
     ("pillion-sdk/pillion_sdk/topic.py", include_str!("../../../../../guests/sdk-python/pillion_sdk/topic.py")),
+    ("pillion-sdk/pillion_sdk/workflows.py", include_str!("../../../../../guests/sdk-python/pillion_sdk/workflows.py")),
     ("pillion-sdk/pyproject.toml", include_str!("../../../../../guests/sdk-python/pyproject.toml")),
     ("pillion-sdk/pillion_sdk/wit-nn/wasi-nn.wit", include_str!("../../../../../wit/deps/wasi-nn-0.2.0-rc-2024-10-28/wasi-nn.wit")),
     ("pillion-sdk/pillion_sdk/wit/actors.wit", include_str!("../../../../../wit/dapr/actors.wit")),
@@ -102,4 +111,8 @@ pub(super) const PYTHON: &[File] = &[
     ("pillion-sdk/pillion_sdk/wit/types.wit", include_str!("../../../../../wit/dapr/types.wit")),
     ("pillion-sdk/pillion_sdk/wit/workflow.wit", include_str!("../../../../../wit/dapr/workflow.wit")),
     ("pillion-sdk/pillion_sdk/wit/worlds.wit", include_str!("../../../../../wit/dapr/worlds.wit")),
+    ("pillion-sdk/pillion_sdk/wit_workflow/context.wit", include_str!("../../../../../wit/workflow/context.wit")),
+    ("pillion-sdk/pillion_sdk/wit_workflow/failures.wit", include_str!("../../../../../wit/workflow/failures.wit")),
+    ("pillion-sdk/pillion_sdk/wit_workflow/workflow-handler.wit", include_str!("../../../../../wit/workflow/workflow-handler.wit")),
+    ("pillion-sdk/pillion_sdk/wit_workflow/worlds.wit", include_str!("../../../../../wit/workflow/worlds.wit")),
 ];

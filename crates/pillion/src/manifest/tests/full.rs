@@ -313,3 +313,19 @@ fn the_shipped_examples_are_read() {
         assert!(others.is_empty(), "{others:?}");
     }
 }
+
+#[test]
+fn workflows_have_every_bound_by_default() {
+    let dir = folder();
+    let read = |workflows: &str| {
+        let text = format!(
+            "version: 1\napps: [{{ appDirPath: ., appID: a, wasm: {{ source: guest.wasm, workflows: {workflows} }} }}]"
+        );
+        wasm(&good(dir.path(), &text).apps[0]).workflows.clone().expect("workflows")
+    };
+    assert_eq!(read("{}"), crate::manifest::Workflows::default());
+    let given = read("{ turns: 2, activities: 3, history: 4, actions: 5, payload: 6Ki, workItem: 7Mi }");
+    assert_eq!((given.work.turns, given.work.activities, given.work.item), (2, 3, 7 << 20));
+    let bounds = given.spec.bounds;
+    assert_eq!((bounds.history, bounds.actions, bounds.payload), (4, 5, 6 << 10));
+}

@@ -1,10 +1,12 @@
-//! Guests of the package `pillion:dapr`: handlers of typed events. A guest exports those that it has.
+//! Guests of the packages `pillion:dapr` and `pillion:workflow`: handlers of typed events, workflows and activities. A guest exports
+//! those that it has.
 
 mod actor;
 mod cloud_event;
 mod events;
 mod invocation;
 mod shape;
+pub(crate) mod workflow;
 
 pub(crate) use actor::{ACTOR_HANDLER, Live};
 pub(crate) use cloud_event::topic_event;
@@ -15,6 +17,7 @@ use crate::call::Call;
 use crate::inspect::invalid;
 use crate::instance::{self, Host, Wasi, in_time};
 use crate::program::Program;
+use crate::runtime::Shared;
 use crate::{Inspection, code, trap};
 use pillion_api::{Code, Error};
 use pillion_wit::exports::pillion::dapr;
@@ -22,6 +25,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use wasmtime::Store;
 use wasmtime::component::{Component, Instance, InstancePre};
+use workflow::WorkflowPre;
 
 /// What the names of all handlers begin with.
 const PACKAGE: &str = "pillion:dapr/";
@@ -46,13 +50,15 @@ pub(crate) fn has(inspection: &Inspection, handler: &str) -> bool {
 
 /// The handlers that a component exports.
 pub(crate) fn handlers(inspection: &Inspection) -> Vec<String> {
-    HANDLERS.iter().filter(|handler| has(inspection, handler)).map(|handler| (*handler).to_owned()).collect()
+    let of_dapr = HANDLERS.iter().copied().filter(|handler| has(inspection, handler));
+    of_dapr.chain(workflow::has(inspection).then_some(workflow::HANDLER)).map(str::to_owned).collect()
 }
 
 /// Linked code.
 pub(crate) struct DaprPre {
     pre: InstancePre<Host>,
     handlers: Handlers,
+    workflow: Option<WorkflowPre>,
 }
 
 /// Where each handler is, if there is one.
@@ -69,7 +75,12 @@ struct Handlers {
 impl DaprPre {
     /// # Errors
     /// [`Code::GuestInvalid`] where a handler has not the functions of its interface, or with other types.
-    pub(crate) fn new(pre: InstancePre<Host>, component: &Component, inspection: &Inspection) -> Result<Self, Error> {
+    pub(crate) fn new(
+        shared: &Shared,
+        component: &Component,
+        pre: InstancePre<Host>,
+        inspection: &Inspection,
+    ) -> Result<Self, Error> {
         let mut handlers = HANDLERS.iter().filter(|handler| has(inspection, handler));
         handlers.try_for_each(|handler| shape::check(component, handler))?;
         macro_rules! find {
@@ -91,7 +102,8 @@ impl DaprPre {
             configuration: find!(configuration_handler, "configuration-handler"),
             actor: find!(actor_handler, "actor-handler"),
         };
-        Ok(Self { pre, handlers })
+        let workflow = workflow::has(inspection).then(|| WorkflowPre::new(shared, component)).transpose()?;
+        Ok(Self { pre, handlers, workflow })
     }
 
     /// What its start is run in.

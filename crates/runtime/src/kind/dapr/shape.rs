@@ -1,14 +1,12 @@
 //! The types of a handler, held against those that this host calls when the guest is loaded.
 
-use super::{PACKAGE, VERSION};
+use super::{ACTOR_HANDLER, PACKAGE, VERSION};
 use crate::inspect::invalid;
 use pillion_api::Error;
 use std::fmt::{self, Write};
 use wasmtime::component::Component;
 use wasmtime::component::types::{ComponentFunc, ComponentItem, Type};
 
-/// The function of every handler.
-const FUNCTION: &str = "handle";
 /// Letters of a function's type that are written out. A component's types may share parts: written out, a small file's would
 /// have no end.
 const MAX_SHAPE: usize = 2000;
@@ -16,41 +14,59 @@ const MAX_SHAPE: usize = 2000;
 const MAX_SHOWN: usize = 200;
 
 const EVENT: &str = "record { id: string, source: string, event-type: string, spec-version: string, data-content-type: string, subject: option<string>, time: option<string>, pubsub: string, topic: string, data: list<u8>, extensions: list<tuple<string, string>>, metadata: list<tuple<string, string>> }";
+const ACTOR: &str = "record { actor-type: string, actor-id: string }";
 const STATUS: &str = "enum { success, retry, drop }";
 
-/// The function of a handler as `wit/dapr` has it, its types written out.
-fn expected(handler: &str) -> String {
-    match handler {
+/// The functions of a handler as `wit/dapr` has them, their types written out.
+fn expected(handler: &str) -> Vec<(&'static str, String)> {
+    let takes = match handler {
         "invocation-handler" => "func(request: record { method: string, path: string, headers: list<tuple<string, list<u8>>>, body: list<u8> }) -> result<record { status: u16, headers: list<tuple<string, list<u8>>>, body: list<u8> }, string>".to_owned(),
         "topic-handler" => format!("func(event: {EVENT}) -> result<{STATUS}, string>"),
         "bulk-topic-handler" => format!("func(entries: list<record {{ entry-id: string, event: {EVENT} }}>) -> result<list<record {{ entry-id: string, status: {STATUS} }}>, string>"),
         "binding-handler" => "func(event: record { binding: string, data: list<u8>, metadata: list<tuple<string, string>> }) -> result<option<record { data: list<u8>, to: list<string>, parallel: bool }>, string>".to_owned(),
         "job-handler" => "func(event: record { name: string, data: list<u8>, content-type: option<string> }) -> result<_, string>".to_owned(),
+        ACTOR_HANDLER => return actor(),
         _ => "func(update: record { store: string, id: string, items: list<tuple<string, record { value: string, version: string, metadata: list<tuple<string, string>> }>> }) -> result<_, string>".to_owned(),
-    }
+    };
+    vec![("handle", takes)]
 }
 
-/// Whether a handler has the function that this host calls.
+fn actor() -> Vec<(&'static str, String)> {
+    [
+        ("activate", "", "_"),
+        ("invoke", ", method: string, data: list<u8>, metadata: list<tuple<string, string>>", "list<u8>"),
+        ("timer", ", name: string, callback: string, data: list<u8>", "_"),
+        ("reminder", ", name: string, data: list<u8>", "_"),
+        ("deactivate", "", "_"),
+    ]
+    .map(|(name, more, answer)| (name, format!("func(actor: {ACTOR}{more}) -> result<{answer}, string>")))
+    .into()
+}
+
+/// Whether a handler has the functions that this host calls.
 ///
 /// # Errors
 /// [`pillion_api::Code::GuestInvalid`] that says what it has instead.
 pub(super) fn check(component: &Component, handler: &str) -> Result<(), Error> {
     let interface = component.get_export_index(None, format!("{PACKAGE}{handler}@{VERSION}"));
-    let function = interface.and_then(|interface| component.get_export(Some(&interface), FUNCTION));
-    let expected = expected(handler);
-    let found = match function {
-        Some((ComponentItem::ComponentFunc(function), _)) => written(&function),
-        _ => "nothing of that name".to_owned(),
-    };
-    if found == expected {
-        return Ok(());
+    for (name, expected) in expected(handler) {
+        let function = interface.as_ref().and_then(|interface| component.get_export(Some(interface), name));
+        let found = match function {
+            Some((ComponentItem::ComponentFunc(function), _)) => written(&function),
+            _ => "nothing of that name".to_owned(),
+        };
+        if found != expected {
+            return Err(of_another_shape(handler, name, &found, &expected));
+        }
     }
+    Ok(())
+}
+
+fn of_another_shape(handler: &str, name: &str, found: &str, expected: &str) -> Error {
     let shown: String = found.chars().take(MAX_SHOWN).collect();
     let more = if shown.len() < found.len() { "…" } else { "" };
-    Err(invalid(format!(
-        "exports a {handler} of another shape: `{FUNCTION}` is `{shown}{more}`, and must be `{expected}`"
-    ))
-    .hint("build it against this version's `wit/dapr`"))
+    invalid(format!("exports a {handler} of another shape: `{name}` is `{shown}{more}`, and must be `{expected}`"))
+        .hint("build it against this version's `wit/dapr`")
 }
 
 /// A function's type as WIT has it, cut where it is too long.

@@ -1,0 +1,8 @@
+//! The package `pillion:workflow` of `wit/` as Rust.
+
+wasmtime::component::bindgen!({
+    path: "../../wit/workflow",
+    world: "worker",
+    imports: { default: trappable },
+    exports: { default: async },
+});
