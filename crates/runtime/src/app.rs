@@ -17,7 +17,7 @@ use crate::stats::GuestStats;
 use crate::{GuestKind, engine};
 use arc_swap::ArcSwap;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
-use pillion_api::pubsub::Subscription;
+use pillion_api::pubsub::{Source, Subscription};
 use pillion_api::{Body, Code, Error, Sidecar, body, path, subscribe};
 use std::sync::Arc;
 use workflows::Workflows;
@@ -142,6 +142,12 @@ impl App {
                 follow(&guest, trigger);
             }
         }
+    }
+
+    /// What its triggers want to have streamed: a sidecar that is another process is asked for it, and sends it nowhere else.
+    pub fn streaming_subscriptions(&self) -> Vec<Subscription> {
+        let all = self.0.triggers.iter().filter_map(|trigger| trigger.subscription());
+        all.filter(|subscription| subscription.source == Source::Streaming).collect()
     }
 
     /// Active actors by type.

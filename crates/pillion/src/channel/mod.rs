@@ -18,7 +18,10 @@ pub(crate) use reserved::Reserved;
 use crate::dapr_api::ApiToken;
 use headers::API_TOKEN;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
-use pillion_api::{AppChannel, Body, Code, Error, Result, bindings, body, jobs, path};
+use pillion_api::{
+    AppChannel, Body, Code, Error, Result, bindings, body, jobs, path,
+    pubsub::{Source, Subscription},
+};
 use question::Question;
 use std::{
     sync::{
@@ -152,7 +155,14 @@ impl Channel {
     }
 
     async fn subscribe(&self) -> Result<Response<Body>> {
-        Ok(json(subscribe::to_json(self.app.subscriptions().await?)?))
+        Ok(json(subscribe::to_json(self.posted().await?)?))
+    }
+
+    /// The subscriptions whose events daprd brings here.
+    async fn posted(&self) -> Result<Vec<Subscription>> {
+        let mut subscriptions = self.app.subscriptions().await?;
+        subscriptions.retain(|subscription| subscription.source != Source::Streaming);
+        Ok(subscriptions)
     }
 
     async fn config(&self) -> Result<Response<Body>> {

@@ -22,6 +22,7 @@ mod pubsub;
 mod redis;
 mod restarts;
 mod shutdown;
+mod streaming;
 mod token;
 mod typed;
 mod workflows;
