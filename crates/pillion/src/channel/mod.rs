@@ -86,15 +86,16 @@ impl Channel {
 
     /// Answers one request, of whomever.
     pub(crate) async fn call(self: &Arc<Self>, mut request: Request<Body>) -> Response<Body> {
+        let failed = failure_of(&request);
         let question = match self.read(&request) {
             Ok(question) => question,
-            Err(error) => return error.problem_response(),
+            Err(error) => return failed(error),
         };
         match (self.admit(&question, &mut request), &question) {
             (Ok(()), Question::Grpc(_)) => grpc::serve(self, request).await,
             (Err(error), Question::Grpc(_)) => grpc::refuse(&error),
-            (Ok(()), _) => self.answer(question, request).await.unwrap_or_else(|error| error.problem_response()),
-            (Err(error), _) => error.problem_response(),
+            (Ok(()), _) => self.answer(question, request).await.unwrap_or_else(failed),
+            (Err(error), _) => failed(error),
         }
     }
 
@@ -211,6 +212,14 @@ impl Channel {
         let data = body::collect(request.into_body(), self.bounds.request).await?;
         self.app.job_event(jobs::Event { name, data, content_type }).await?;
         Ok(empty(StatusCode::OK))
+    }
+}
+
+/// How the failure of a request is answered: a client of gRPC knows statuses alone.
+pub(crate) fn failure_of(request: &Request<Body>) -> fn(Error) -> Response<Body> {
+    match grpc::is_call(request) {
+        true => |error| grpc::refuse_call(&error),
+        false => |error| error.problem_response(),
     }
 }
 

@@ -5,6 +5,8 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+#[path = "../common/greeter.rs"]
+mod greeter;
 mod harness;
 
 mod actors;
@@ -18,6 +20,7 @@ mod invocation;
 mod jobs;
 mod mtls;
 mod namespaces;
+mod proxy;
 mod pubsub;
 mod redis;
 mod restarts;
