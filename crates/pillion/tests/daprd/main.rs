@@ -18,6 +18,7 @@ mod invocation;
 mod jobs;
 mod mtls;
 mod namespaces;
+mod plane;
 mod pubsub;
 mod redis;
 mod restarts;
