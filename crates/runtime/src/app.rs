@@ -165,8 +165,10 @@ impl App {
         let path = path::normalise(request.uri().path())?;
         match self.0.router.find(&path, request.method()) {
             Found::Guest(index) => {
-                let encoded = path.encode(request.uri().query())?;
-                *request.uri_mut() = route::with_path(request.uri(), encoded);
+                if !path.is_of(request.uri()) {
+                    let encoded = path.encode(request.uri().query())?;
+                    *request.uri_mut() = route::with_path(request.uri(), encoded);
+                }
                 call::run(&self.guest(index), trigger, request).await
             }
             Found::File(directory, below) => directory.serve(request.method(), below, request.headers()).await,

@@ -336,15 +336,13 @@ impl Guarded {
     pub fn wait(&mut self, url: &str, status: u16) -> Result<(), String> {
         let mut ended = false;
         let answers = until(|| {
-            ended = self.child.try_wait().expect("a child").is_some();
+            ended = self.has_ended();
             ended || get_status(url) == Some(status)
         });
         assert!(answers, "`{url}` never answers {status}:\n{}", self.log());
         if ended { Err(self.log()) } else { Ok(()) }
     }
-}
 
-impl Guarded {
     /// Whether it ended by itself.
     pub fn has_ended(&mut self) -> bool {
         self.child.try_wait().expect("a child").is_some()
@@ -396,7 +394,8 @@ impl Daprd {
     }
 }
 
-fn flags(setup: &Setup, ports: Ports) -> Vec<String> {
+/// The flags that `dapr run` gives daprd. A later one of the same name holds.
+pub fn flags(setup: &Setup, ports: Ports) -> Vec<String> {
     let app = [format!("--app-port={}", ports.app), format!("--app-protocol={}", setup.protocol)];
     let mut flags = vec![
         format!("--app-id={}", setup.app_id),

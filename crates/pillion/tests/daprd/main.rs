@@ -20,6 +20,7 @@ mod invocation;
 mod jobs;
 mod mtls;
 mod namespaces;
+mod plane;
 mod proxy;
 mod pubsub;
 mod redis;
