@@ -202,8 +202,10 @@ fn templates_bring_the_whole_sdk_and_every_interface() {
         ("javascript", "guests/sdk-js/src", "pillion-sdk/src"),
         ("javascript", "guests/sdk-js/types", "pillion-sdk/types"),
         ("javascript", "wit/dapr", "pillion-sdk/wit"),
+        ("javascript", "wit/dapr/deps", "pillion-sdk/wit/deps"),
         ("python", "guests/sdk-python/pillion_sdk", "pillion-sdk/pillion_sdk"),
         ("python", "wit/dapr", "pillion-sdk/pillion_sdk/wit"),
+        ("python", "wit/dapr/deps", "pillion-sdk/pillion_sdk/wit/deps"),
     ];
     for template in ["javascript", "python"] {
         assert!(common::run(&["new", template, template], dir.path()).status.success());

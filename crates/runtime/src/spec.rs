@@ -3,7 +3,7 @@
 use crate::{Guest, Limits};
 use futures_util::future::BoxFuture;
 use http::{Method, Request, Response};
-use pillion_api::pubsub::{Destination, Source, Subscription};
+use pillion_api::pubsub::{Bulk, Destination, Source, Subscription};
 use pillion_api::{Body, Metadata, policy::Allow};
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
@@ -107,6 +107,8 @@ pub enum On {
         dead_letter: Option<String>,
         /// `rawPayload` and broker-specific extras.
         metadata: Metadata,
+        /// Present where several come at once.
+        bulk: Option<Bulk>,
     },
     /// Events of the input binding of this name.
     Binding(String),
@@ -125,6 +127,7 @@ impl Trigger {
     /// The handler that a dapr guest needs for it.
     pub(crate) fn handler(&self) -> &'static str {
         match self.on {
+            On::Topic { bulk: Some(_), .. } => "bulk-topic-handler",
             On::Topic { .. } => "topic-handler",
             On::Binding(_) => "binding-handler",
             On::Job(_) => "job-handler",
@@ -134,7 +137,7 @@ impl Trigger {
 
     /// What it subscribes to, if it is a topic.
     pub(crate) fn subscription(&self) -> Option<Subscription> {
-        let On::Topic { pubsub, topic, dead_letter, metadata } = &self.on else { return None };
+        let On::Topic { pubsub, topic, dead_letter, metadata, bulk } = &self.on else { return None };
         Some(Subscription {
             pubsub: pubsub.clone(),
             topic: topic.clone(),
@@ -142,7 +145,7 @@ impl Trigger {
             default: Some(Destination::Guest(self.guest.clone())),
             metadata: metadata.clone(),
             dead_letter_topic: dead_letter.clone(),
-            bulk: None,
+            bulk: *bulk,
             source: Source::Declarative,
         })
     }

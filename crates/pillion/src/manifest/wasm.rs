@@ -9,7 +9,7 @@ use super::{
     workflows::{self, Workflows},
 };
 use http::Method;
-use pillion_api::{Metadata, path, policy::Allow};
+use pillion_api::{Metadata, path, policy::Allow, pubsub::Bulk};
 use pillion_runtime::Mode;
 use pillion_sidecar::yaml::{Entry, Fields, Findings, Node, Place, Unknown, shown};
 use std::{
@@ -128,6 +128,8 @@ pub(crate) enum TriggerKind {
         dead_letter: Option<String>,
         /// Metadata of the subscription.
         metadata: Metadata,
+        /// Present where several come at once.
+        bulk: Option<Bulk>,
     },
     /// Events of an input binding.
     Binding(String),
