@@ -122,7 +122,9 @@ fn of_crypto(function: &str) -> Result<String> {
     };
     match function {
         "encrypt" => crypto::encrypt("c", b"plain", &options).map(text),
-        "encrypt-streaming" => crypto::encrypt_streaming("c", &options).and_then(|document| through(&document, b"plain")),
+        "encrypt-streaming" => {
+            crypto::encrypt_streaming("c", &options).and_then(|document| through(&document, b"plain"))
+        }
         "decrypt-streaming" => {
             crypto::decrypt_streaming("c", Some("k")).and_then(|document| through(&document, b"encrypted"))
         }
@@ -222,7 +224,11 @@ fn of_the_rest(name: &str) -> Result<String> {
             let response = call.response()?;
             let answer = streams::whole(response.body);
             // A denied call closes what nobody reads.
-            Ok(if matches!(written, Some(Ok(()))) { format!("{} {answer}", response.status) } else { format!("{written:?}") })
+            Ok(if matches!(written, Some(Ok(()))) {
+                format!("{} {answer}", response.status)
+            } else {
+                format!("{written:?}")
+            })
         }
         "invocation.failure" => Ok(streams::whole(streams::begin("c", "/broken", false)?.response()?.body)),
         "lock.try-lock" => lock::try_lock("c", "r", "me", 5).map(|taken| taken.to_string()),

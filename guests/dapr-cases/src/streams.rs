@@ -62,15 +62,12 @@ fn said(error: io::Error) -> String {
     error.downcast::<Error>().map_or(shown, text)
 }
 
-/// Writes while there is room and reads what is there, both at the same time; answers what came back.
+/// Writes while there is room and reads what is there, both at the same time; answers what came back. Over the wire, an
+/// answer may well begin only when the request is at its end.
 fn relay(app: &str, bytes: usize) -> Result<String> {
     let call = begin(app, "/echo", true)?;
-    let mut upload = call.body();
-    let mut left = bytes;
-    let response = call.response();
-    // Over the wire an app may well answer when it has read everything.
-    let mut download = response?.body;
-    let (mut came, mut ends) = (0, 0_u64);
+    let (mut upload, mut download, mut left) = (call.body(), None, bytes);
+    let (mut came, mut ends) = (0, 0);
     loop {
         if let Some(stream) = &upload {
             let room = stream.check_write().map_or(0, |room| usize::try_from(room).unwrap_or(0));
@@ -83,26 +80,23 @@ fn relay(app: &str, bytes: usize) -> Result<String> {
                 call.finish()?;
             }
         }
-        match download.read_now() {
-            Some(read) => (came, ends) = (came + read.len(), ends + read.iter().filter(|byte| **byte == b'x').count() as u64),
-            None => return Ok(format!("{came} {ends}")),
+        let answered = call.subscribe();
+        if download.is_none() && answered.ready() {
+            download = Some(call.response()?.body);
         }
-        let ready = download.subscribe();
+        match download.as_ref().map(|stream| InputStream::read(stream, PIECE as u64)) {
+            Some(Ok(read)) => {
+                came += read.len();
+                ends += read.iter().filter(|byte| **byte == b'x').count();
+            }
+            Some(Err(_)) => return Ok(format!("{came} {ends}")),
+            None => {}
+        }
+        let arrives = download.as_ref().map_or(answered, InputStream::subscribe);
         match &upload {
-            Some(stream) => drop(poll(&[&ready, &stream.subscribe()])),
-            None => ready.block(),
+            Some(stream) => drop(poll(&[&arrives, &stream.subscribe()])),
+            None => arrives.block(),
         }
-    }
-}
-
-trait ReadNow {
-    /// What is there; none at the end.
-    fn read_now(&mut self) -> Option<Vec<u8>>;
-}
-
-impl ReadNow for InputStream {
-    fn read_now(&mut self) -> Option<Vec<u8>> {
-        InputStream::read(self, PIECE as u64).ok()
     }
 }
 

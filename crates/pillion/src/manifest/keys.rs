@@ -204,7 +204,12 @@ pub(super) const ON: &[Key] = &[
 pub(super) const BULK: &[Key] = &[
     key("enabled", "true or false", "false", "whether messages come several at once"),
     key("maxMessagesCount", "number", "100", "at most so many, and at most 10000"),
-    key("maxAwaitDurationMs", "number", "1000", "milliseconds that the first of them waits for the others, at most 60000"),
+    key(
+        "maxAwaitDurationMs",
+        "number",
+        "1000",
+        "milliseconds that the first of them waits for the others, at most 60000",
+    ),
 ];
 
 pub(super) const WORKFLOWS: &[Key] = &[

@@ -68,12 +68,16 @@ fn an_order_goes_by_redis_and_sqlite_as_well() {
 
 #[test]
 fn messages_come_in_bulk_where_on_asks_for_it() {
+    let test = "messages_come_in_bulk_where_on_asks_for_it";
     for protocol in ["http", "grpc"] {
-        let Some(tools) = tools("messages_come_in_bulk_where_on_asks_for_it") else { return };
+        let Some(tools) = tools(test) else { return };
         let on = "{ pubsub: pubsub, topic: many, bulkSubscribe: { enabled: true, maxMessagesCount: 5, maxAwaitDurationMs: 2000 } }";
         let wasm = format!("{{ source: dapr-cases.wasm, on: [{on}], allow: {{ state: [notes] }} }}");
-        let resources = component("pubsub", "pubsub.in-memory", &[]) + &component("notes", "state.in-memory", &[]);
-        let behind = Setup::new("bulk", wasm, resources).protocol(protocol).start(tools);
+        // daprd's in-memory broker waits for each message before it hands out the next one.
+        let network = Network::new(tools);
+        let Some(redis) = Redis::start(test, network.dir.path()) else { return };
+        let resources = redis.component("pubsub", "pubsub.redis", &[]) + &component("notes", "state.in-memory", &[]);
+        let behind = Setup::new("bulk", wasm, resources).protocol(protocol).start_in(&network);
         for n in 0..5 {
             let answer = behind.dapr("POST", "/v1.0/publish/pubsub/many", &[], n.to_string().as_bytes());
             assert_eq!(answer.status, 204, "{}", answer.text());

@@ -104,7 +104,9 @@ impl Host {
     pub(super) fn finish_input<H: Send + 'static>(&mut self, duplex: &Resource<Duplex<H>>) -> Answer<()> {
         match self.table().get(duplex)?.upload.finish() {
             true => Ok(()),
-            false => Err(Error::new(Code::BadRequest, "what was written has ended already, or went over its limit").into()),
+            false => {
+                Err(Error::new(Code::BadRequest, "what was written has ended already, or went over its limit").into())
+            }
         }
     }
 

@@ -49,7 +49,10 @@ fn call(handle: &Resource<wit::StreamingCall>) -> Resource<Duplex<Parts>> {
 }
 
 impl wit::HostStreamingCall for Host {
-    async fn body(&mut self, handle: Resource<wit::StreamingCall>) -> wasmtime::Result<Option<Resource<DynOutputStream>>> {
+    async fn body(
+        &mut self,
+        handle: Resource<wit::StreamingCall>,
+    ) -> wasmtime::Result<Option<Resource<DynOutputStream>>> {
         self.input(&call(&handle))
     }
 
