@@ -5,6 +5,7 @@ import * as http from 'pillion-sdk/http';
 import { count } from './counter.js';
 import { digit } from './digits.js';
 import { order } from './orders.js';
+import { relay } from './relay.js';
 
 export { workflowHandler } from './approval.js';
 export { bindingHandler } from './cleaner.js';
@@ -18,6 +19,7 @@ export const invocationHandler = http.handler((request) => {
   if (area === 'digits') return digit(request.body);
   if (area === 'counter') return count(name);
   if (area === 'orders') return order(request);
+  if (area === 'relay') return relay();
   if (area === 'throw') throw new Error('thrown on purpose');
   return http.text(404, 'hello, counter, orders, digits or throw');
 });

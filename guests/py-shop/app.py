@@ -8,6 +8,7 @@ from digits import digit
 from orders import order
 from pillion_sdk import http
 from pillion_sdk.http import Request, Response
+from relay import relay
 from reminder import JobHandler as JobHandler
 from shipping import TopicHandler as TopicHandler
 from tally import ActorHandler as ActorHandler
@@ -23,6 +24,8 @@ def answer(request: Request) -> Response:
             return count(name)
         case ["orders"]:
             return order(request)
+        case ["relay"]:
+            return relay()
         case ["throw"]:
             raise RuntimeError("raised on purpose")
     return http.text(404, "hello, counter, orders, digits or throw")

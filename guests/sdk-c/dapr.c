@@ -62,10 +62,91 @@ extern void __wasm_import_pillion_dapr_configuration_subscribe(uint8_t *, size_t
 __attribute__((__import_module__("pillion:dapr/configuration@0.1.0"), __import_name__("unsubscribe")))
 extern void __wasm_import_pillion_dapr_configuration_unsubscribe(uint8_t *, size_t, uint8_t *, size_t, uint8_t *);
 
+// Imported Functions from `wasi:io/error@0.2.0`
+
+__attribute__((__import_module__("wasi:io/error@0.2.0"), __import_name__("[method]error.to-debug-string")))
+extern void __wasm_import_wasi_io_error_method_error_to_debug_string(int32_t, uint8_t *);
+
+// Imported Functions from `wasi:io/poll@0.2.0`
+
+__attribute__((__import_module__("wasi:io/poll@0.2.0"), __import_name__("[method]pollable.ready")))
+extern int32_t __wasm_import_wasi_io_poll_method_pollable_ready(int32_t);
+
+__attribute__((__import_module__("wasi:io/poll@0.2.0"), __import_name__("[method]pollable.block")))
+extern void __wasm_import_wasi_io_poll_method_pollable_block(int32_t);
+
+__attribute__((__import_module__("wasi:io/poll@0.2.0"), __import_name__("poll")))
+extern void __wasm_import_wasi_io_poll_poll(uint8_t *, size_t, uint8_t *);
+
+// Imported Functions from `wasi:io/streams@0.2.0`
+
+__attribute__((__import_module__("wasi:io/streams@0.2.0"), __import_name__("[method]input-stream.read")))
+extern void __wasm_import_wasi_io_streams_method_input_stream_read(int32_t, int64_t, uint8_t *);
+
+__attribute__((__import_module__("wasi:io/streams@0.2.0"), __import_name__("[method]input-stream.blocking-read")))
+extern void __wasm_import_wasi_io_streams_method_input_stream_blocking_read(int32_t, int64_t, uint8_t *);
+
+__attribute__((__import_module__("wasi:io/streams@0.2.0"), __import_name__("[method]input-stream.skip")))
+extern void __wasm_import_wasi_io_streams_method_input_stream_skip(int32_t, int64_t, uint8_t *);
+
+__attribute__((__import_module__("wasi:io/streams@0.2.0"), __import_name__("[method]input-stream.blocking-skip")))
+extern void __wasm_import_wasi_io_streams_method_input_stream_blocking_skip(int32_t, int64_t, uint8_t *);
+
+__attribute__((__import_module__("wasi:io/streams@0.2.0"), __import_name__("[method]input-stream.subscribe")))
+extern int32_t __wasm_import_wasi_io_streams_method_input_stream_subscribe(int32_t);
+
+__attribute__((__import_module__("wasi:io/streams@0.2.0"), __import_name__("[method]output-stream.check-write")))
+extern void __wasm_import_wasi_io_streams_method_output_stream_check_write(int32_t, uint8_t *);
+
+__attribute__((__import_module__("wasi:io/streams@0.2.0"), __import_name__("[method]output-stream.write")))
+extern void __wasm_import_wasi_io_streams_method_output_stream_write(int32_t, uint8_t *, size_t, uint8_t *);
+
+__attribute__((__import_module__("wasi:io/streams@0.2.0"), __import_name__("[method]output-stream.blocking-write-and-flush")))
+extern void __wasm_import_wasi_io_streams_method_output_stream_blocking_write_and_flush(int32_t, uint8_t *, size_t, uint8_t *);
+
+__attribute__((__import_module__("wasi:io/streams@0.2.0"), __import_name__("[method]output-stream.flush")))
+extern void __wasm_import_wasi_io_streams_method_output_stream_flush(int32_t, uint8_t *);
+
+__attribute__((__import_module__("wasi:io/streams@0.2.0"), __import_name__("[method]output-stream.blocking-flush")))
+extern void __wasm_import_wasi_io_streams_method_output_stream_blocking_flush(int32_t, uint8_t *);
+
+__attribute__((__import_module__("wasi:io/streams@0.2.0"), __import_name__("[method]output-stream.subscribe")))
+extern int32_t __wasm_import_wasi_io_streams_method_output_stream_subscribe(int32_t);
+
+__attribute__((__import_module__("wasi:io/streams@0.2.0"), __import_name__("[method]output-stream.write-zeroes")))
+extern void __wasm_import_wasi_io_streams_method_output_stream_write_zeroes(int32_t, int64_t, uint8_t *);
+
+__attribute__((__import_module__("wasi:io/streams@0.2.0"), __import_name__("[method]output-stream.blocking-write-zeroes-and-flush")))
+extern void __wasm_import_wasi_io_streams_method_output_stream_blocking_write_zeroes_and_flush(int32_t, int64_t, uint8_t *);
+
+__attribute__((__import_module__("wasi:io/streams@0.2.0"), __import_name__("[method]output-stream.splice")))
+extern void __wasm_import_wasi_io_streams_method_output_stream_splice(int32_t, int32_t, int64_t, uint8_t *);
+
+__attribute__((__import_module__("wasi:io/streams@0.2.0"), __import_name__("[method]output-stream.blocking-splice")))
+extern void __wasm_import_wasi_io_streams_method_output_stream_blocking_splice(int32_t, int32_t, int64_t, uint8_t *);
+
 // Imported Functions from `pillion:dapr/invocation@0.1.0`
+
+__attribute__((__import_module__("pillion:dapr/invocation@0.1.0"), __import_name__("[method]streaming-call.body")))
+extern void __wasm_import_pillion_dapr_invocation_method_streaming_call_body(int32_t, uint8_t *);
+
+__attribute__((__import_module__("pillion:dapr/invocation@0.1.0"), __import_name__("[method]streaming-call.finish")))
+extern void __wasm_import_pillion_dapr_invocation_method_streaming_call_finish(int32_t, uint8_t *);
+
+__attribute__((__import_module__("pillion:dapr/invocation@0.1.0"), __import_name__("[method]streaming-call.subscribe")))
+extern int32_t __wasm_import_pillion_dapr_invocation_method_streaming_call_subscribe(int32_t);
+
+__attribute__((__import_module__("pillion:dapr/invocation@0.1.0"), __import_name__("[method]streaming-call.response")))
+extern void __wasm_import_pillion_dapr_invocation_method_streaming_call_response(int32_t, uint8_t *);
 
 __attribute__((__import_module__("pillion:dapr/invocation@0.1.0"), __import_name__("invoke")))
 extern void __wasm_import_pillion_dapr_invocation_invoke(uint8_t *, size_t, uint8_t *, size_t, uint8_t *, size_t, uint8_t *, size_t, uint8_t *, size_t, uint8_t *);
+
+__attribute__((__import_module__("pillion:dapr/invocation@0.1.0"), __import_name__("invoke-streaming")))
+extern void __wasm_import_pillion_dapr_invocation_invoke_streaming(uint8_t *, size_t, uint8_t *, size_t, uint8_t *, size_t, uint8_t *, size_t, int32_t, uint8_t *);
+
+__attribute__((__import_module__("pillion:dapr/invocation@0.1.0"), __import_name__("failure")))
+extern void __wasm_import_pillion_dapr_invocation_failure(int32_t, uint8_t *);
 
 // Imported Functions from `pillion:dapr/lock@0.1.0`
 
@@ -77,11 +158,29 @@ extern void __wasm_import_pillion_dapr_lock_unlock(uint8_t *, size_t, uint8_t *,
 
 // Imported Functions from `pillion:dapr/crypto@0.1.0`
 
+__attribute__((__import_module__("pillion:dapr/crypto@0.1.0"), __import_name__("[method]document.input")))
+extern void __wasm_import_pillion_dapr_crypto_method_document_input(int32_t, uint8_t *);
+
+__attribute__((__import_module__("pillion:dapr/crypto@0.1.0"), __import_name__("[method]document.finish")))
+extern void __wasm_import_pillion_dapr_crypto_method_document_finish(int32_t, uint8_t *);
+
+__attribute__((__import_module__("pillion:dapr/crypto@0.1.0"), __import_name__("[method]document.subscribe")))
+extern int32_t __wasm_import_pillion_dapr_crypto_method_document_subscribe(int32_t);
+
+__attribute__((__import_module__("pillion:dapr/crypto@0.1.0"), __import_name__("[method]document.output")))
+extern void __wasm_import_pillion_dapr_crypto_method_document_output(int32_t, uint8_t *);
+
 __attribute__((__import_module__("pillion:dapr/crypto@0.1.0"), __import_name__("encrypt")))
 extern void __wasm_import_pillion_dapr_crypto_encrypt(uint8_t *, size_t, uint8_t *, size_t, uint8_t *, size_t, uint8_t *, size_t, int32_t, uint8_t *, size_t, int32_t, int32_t, uint8_t *, size_t, uint8_t *);
 
 __attribute__((__import_module__("pillion:dapr/crypto@0.1.0"), __import_name__("decrypt")))
 extern void __wasm_import_pillion_dapr_crypto_decrypt(uint8_t *, size_t, uint8_t *, size_t, int32_t, uint8_t *, size_t, uint8_t *);
+
+__attribute__((__import_module__("pillion:dapr/crypto@0.1.0"), __import_name__("encrypt-streaming")))
+extern void __wasm_import_pillion_dapr_crypto_encrypt_streaming(uint8_t *, size_t, uint8_t *, size_t, uint8_t *, size_t, int32_t, uint8_t *, size_t, int32_t, int32_t, uint8_t *, size_t, uint8_t *);
+
+__attribute__((__import_module__("pillion:dapr/crypto@0.1.0"), __import_name__("decrypt-streaming")))
+extern void __wasm_import_pillion_dapr_crypto_decrypt_streaming(uint8_t *, size_t, int32_t, uint8_t *, size_t, uint8_t *);
 
 // Imported Functions from `pillion:dapr/conversation@0.1.0`
 
@@ -899,8 +998,121 @@ void pillion_dapr_configuration_result_void_error_free(pillion_dapr_configuratio
   }
 }
 
+__attribute__((__import_module__("wasi:io/error@0.2.0"), __import_name__("[resource-drop]error")))
+extern void __wasm_import_wasi_io_error_error_drop(int32_t handle);
+
+void wasi_io_error_error_drop_own(wasi_io_error_own_error_t handle) {
+  __wasm_import_wasi_io_error_error_drop(handle.__handle);
+}
+
+void wasi_io_error_error_drop_borrow(wasi_io_error_borrow_error_t handle) {
+  __wasm_import_wasi_io_error_error_drop(handle.__handle);
+}
+
+wasi_io_error_borrow_error_t wasi_io_error_borrow_error(wasi_io_error_own_error_t arg) {
+  return (wasi_io_error_borrow_error_t) { arg.__handle };
+}
+
+__attribute__((__import_module__("wasi:io/poll@0.2.0"), __import_name__("[resource-drop]pollable")))
+extern void __wasm_import_wasi_io_poll_pollable_drop(int32_t handle);
+
+void wasi_io_poll_pollable_drop_own(wasi_io_poll_own_pollable_t handle) {
+  __wasm_import_wasi_io_poll_pollable_drop(handle.__handle);
+}
+
+void wasi_io_poll_pollable_drop_borrow(wasi_io_poll_borrow_pollable_t handle) {
+  __wasm_import_wasi_io_poll_pollable_drop(handle.__handle);
+}
+
+wasi_io_poll_borrow_pollable_t wasi_io_poll_borrow_pollable(wasi_io_poll_own_pollable_t arg) {
+  return (wasi_io_poll_borrow_pollable_t) { arg.__handle };
+}
+
+void wasi_io_poll_list_borrow_pollable_free(wasi_io_poll_list_borrow_pollable_t *ptr) {
+  size_t list_len = ptr->len;
+  if (list_len > 0) {
+    wasi_io_poll_borrow_pollable_t *list_ptr = ptr->ptr;
+    for (size_t i = 0; i < list_len; i++) {
+    }
+    free(list_ptr);
+  }
+}
+
+void dapr_list_u32_free(dapr_list_u32_t *ptr) {
+  size_t list_len = ptr->len;
+  if (list_len > 0) {
+    uint32_t *list_ptr = ptr->ptr;
+    for (size_t i = 0; i < list_len; i++) {
+    }
+    free(list_ptr);
+  }
+}
+
+void wasi_io_streams_stream_error_free(wasi_io_streams_stream_error_t *ptr) {
+  switch ((int32_t) ptr->tag) {
+    case 0: {
+      break;
+    }
+  }
+}
+
+__attribute__((__import_module__("wasi:io/streams@0.2.0"), __import_name__("[resource-drop]input-stream")))
+extern void __wasm_import_wasi_io_streams_input_stream_drop(int32_t handle);
+
+void wasi_io_streams_input_stream_drop_own(wasi_io_streams_own_input_stream_t handle) {
+  __wasm_import_wasi_io_streams_input_stream_drop(handle.__handle);
+}
+
+void wasi_io_streams_input_stream_drop_borrow(wasi_io_streams_borrow_input_stream_t handle) {
+  __wasm_import_wasi_io_streams_input_stream_drop(handle.__handle);
+}
+
+wasi_io_streams_borrow_input_stream_t wasi_io_streams_borrow_input_stream(wasi_io_streams_own_input_stream_t arg) {
+  return (wasi_io_streams_borrow_input_stream_t) { arg.__handle };
+}
+
+__attribute__((__import_module__("wasi:io/streams@0.2.0"), __import_name__("[resource-drop]output-stream")))
+extern void __wasm_import_wasi_io_streams_output_stream_drop(int32_t handle);
+
+void wasi_io_streams_output_stream_drop_own(wasi_io_streams_own_output_stream_t handle) {
+  __wasm_import_wasi_io_streams_output_stream_drop(handle.__handle);
+}
+
+void wasi_io_streams_output_stream_drop_borrow(wasi_io_streams_borrow_output_stream_t handle) {
+  __wasm_import_wasi_io_streams_output_stream_drop(handle.__handle);
+}
+
+wasi_io_streams_borrow_output_stream_t wasi_io_streams_borrow_output_stream(wasi_io_streams_own_output_stream_t arg) {
+  return (wasi_io_streams_borrow_output_stream_t) { arg.__handle };
+}
+
+void wasi_io_streams_result_list_u8_stream_error_free(wasi_io_streams_result_list_u8_stream_error_t *ptr) {
+  if (!ptr->is_err) {
+  } else {
+    wasi_io_streams_stream_error_free(&ptr->val.err);
+  }
+}
+
+void wasi_io_streams_result_u64_stream_error_free(wasi_io_streams_result_u64_stream_error_t *ptr) {
+  if (!ptr->is_err) {
+  } else {
+    wasi_io_streams_stream_error_free(&ptr->val.err);
+  }
+}
+
+void wasi_io_streams_result_void_stream_error_free(wasi_io_streams_result_void_stream_error_t *ptr) {
+  if (!ptr->is_err) {
+  } else {
+    wasi_io_streams_stream_error_free(&ptr->val.err);
+  }
+}
+
 void pillion_dapr_invocation_error_free(pillion_dapr_invocation_error_t *ptr) {
   pillion_dapr_types_error_free(ptr);
+}
+
+void pillion_dapr_invocation_header_free(pillion_dapr_invocation_header_t *ptr) {
+  pillion_dapr_types_header_free(ptr);
 }
 
 void pillion_dapr_invocation_request_free(pillion_dapr_invocation_request_t *ptr) {
@@ -911,11 +1123,63 @@ void pillion_dapr_invocation_response_free(pillion_dapr_invocation_response_t *p
   pillion_dapr_types_response_free(ptr);
 }
 
+void pillion_dapr_invocation_request_head_free(pillion_dapr_invocation_request_head_t *ptr) {
+  dapr_string_free(&ptr->method);
+  dapr_string_free(&ptr->path);
+}
+
+__attribute__((__import_module__("pillion:dapr/invocation@0.1.0"), __import_name__("[resource-drop]streaming-call")))
+extern void __wasm_import_pillion_dapr_invocation_streaming_call_drop(int32_t handle);
+
+void pillion_dapr_invocation_streaming_call_drop_own(pillion_dapr_invocation_own_streaming_call_t handle) {
+  __wasm_import_pillion_dapr_invocation_streaming_call_drop(handle.__handle);
+}
+
+void pillion_dapr_invocation_streaming_call_drop_borrow(pillion_dapr_invocation_borrow_streaming_call_t handle) {
+  __wasm_import_pillion_dapr_invocation_streaming_call_drop(handle.__handle);
+}
+
+pillion_dapr_invocation_borrow_streaming_call_t pillion_dapr_invocation_borrow_streaming_call(pillion_dapr_invocation_own_streaming_call_t arg) {
+  return (pillion_dapr_invocation_borrow_streaming_call_t) { arg.__handle };
+}
+
+void pillion_dapr_invocation_option_own_output_stream_free(pillion_dapr_invocation_option_own_output_stream_t *ptr) {
+  if (ptr->is_some) {
+  }
+}
+
+void pillion_dapr_invocation_result_void_error_free(pillion_dapr_invocation_result_void_error_t *ptr) {
+  if (!ptr->is_err) {
+  } else {
+    pillion_dapr_invocation_error_free(&ptr->val.err);
+  }
+}
+
+void pillion_dapr_invocation_result_streaming_response_error_free(pillion_dapr_invocation_result_streaming_response_error_t *ptr) {
+  if (!ptr->is_err) {
+  } else {
+    pillion_dapr_invocation_error_free(&ptr->val.err);
+  }
+}
+
 void pillion_dapr_invocation_result_response_error_free(pillion_dapr_invocation_result_response_error_t *ptr) {
   if (!ptr->is_err) {
     pillion_dapr_invocation_response_free(&ptr->val.ok);
   } else {
     pillion_dapr_invocation_error_free(&ptr->val.err);
+  }
+}
+
+void pillion_dapr_invocation_result_own_streaming_call_error_free(pillion_dapr_invocation_result_own_streaming_call_error_t *ptr) {
+  if (!ptr->is_err) {
+  } else {
+    pillion_dapr_invocation_error_free(&ptr->val.err);
+  }
+}
+
+void pillion_dapr_invocation_option_error_free(pillion_dapr_invocation_option_error_t *ptr) {
+  if (ptr->is_some) {
+    pillion_dapr_invocation_error_free(&ptr->val);
   }
 }
 
@@ -948,9 +1212,50 @@ void pillion_dapr_crypto_encrypt_options_free(pillion_dapr_crypto_encrypt_option
   dapr_option_string_free(&ptr->decryption_key_name);
 }
 
+__attribute__((__import_module__("pillion:dapr/crypto@0.1.0"), __import_name__("[resource-drop]document")))
+extern void __wasm_import_pillion_dapr_crypto_document_drop(int32_t handle);
+
+void pillion_dapr_crypto_document_drop_own(pillion_dapr_crypto_own_document_t handle) {
+  __wasm_import_pillion_dapr_crypto_document_drop(handle.__handle);
+}
+
+void pillion_dapr_crypto_document_drop_borrow(pillion_dapr_crypto_borrow_document_t handle) {
+  __wasm_import_pillion_dapr_crypto_document_drop(handle.__handle);
+}
+
+pillion_dapr_crypto_borrow_document_t pillion_dapr_crypto_borrow_document(pillion_dapr_crypto_own_document_t arg) {
+  return (pillion_dapr_crypto_borrow_document_t) { arg.__handle };
+}
+
+void pillion_dapr_crypto_option_own_output_stream_free(pillion_dapr_crypto_option_own_output_stream_t *ptr) {
+  if (ptr->is_some) {
+  }
+}
+
+void pillion_dapr_crypto_result_void_error_free(pillion_dapr_crypto_result_void_error_t *ptr) {
+  if (!ptr->is_err) {
+  } else {
+    pillion_dapr_crypto_error_free(&ptr->val.err);
+  }
+}
+
+void pillion_dapr_crypto_result_own_input_stream_error_free(pillion_dapr_crypto_result_own_input_stream_error_t *ptr) {
+  if (!ptr->is_err) {
+  } else {
+    pillion_dapr_crypto_error_free(&ptr->val.err);
+  }
+}
+
 void pillion_dapr_crypto_result_list_u8_error_free(pillion_dapr_crypto_result_list_u8_error_t *ptr) {
   if (!ptr->is_err) {
     dapr_list_u8_free(&ptr->val.ok);
+  } else {
+    pillion_dapr_crypto_error_free(&ptr->val.err);
+  }
+}
+
+void pillion_dapr_crypto_result_own_document_error_free(pillion_dapr_crypto_result_own_document_error_t *ptr) {
+  if (!ptr->is_err) {
   } else {
     pillion_dapr_crypto_error_free(&ptr->val.err);
   }
@@ -2278,6 +2583,656 @@ bool pillion_dapr_configuration_unsubscribe(dapr_string_t *store, dapr_string_t 
   }
 }
 
+void wasi_io_error_method_error_to_debug_string(wasi_io_error_borrow_error_t self, dapr_string_t *ret) {
+  __attribute__((__aligned__(sizeof(void*))))
+  uint8_t ret_area[(2*sizeof(void*))];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_wasi_io_error_method_error_to_debug_string((self).__handle, ptr);
+  *ret = (dapr_string_t) { (uint8_t*)(*((uint8_t **) (ptr + 0))), (*((size_t*) (ptr + sizeof(void*)))) };
+}
+
+bool wasi_io_poll_method_pollable_ready(wasi_io_poll_borrow_pollable_t self) {
+  int32_t ret = __wasm_import_wasi_io_poll_method_pollable_ready((self).__handle);
+  return ret;
+}
+
+void wasi_io_poll_method_pollable_block(wasi_io_poll_borrow_pollable_t self) {
+  __wasm_import_wasi_io_poll_method_pollable_block((self).__handle);
+}
+
+void wasi_io_poll_poll(wasi_io_poll_list_borrow_pollable_t *in, dapr_list_u32_t *ret) {
+  __attribute__((__aligned__(sizeof(void*))))
+  uint8_t ret_area[(2*sizeof(void*))];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_wasi_io_poll_poll((uint8_t *) (*in).ptr, (*in).len, ptr);
+  *ret = (dapr_list_u32_t) { (uint32_t*)(*((uint8_t **) (ptr + 0))), (*((size_t*) (ptr + sizeof(void*)))) };
+}
+
+bool wasi_io_streams_method_input_stream_read(wasi_io_streams_borrow_input_stream_t self, uint64_t len, dapr_list_u8_t *ret, wasi_io_streams_stream_error_t *err) {
+  __attribute__((__aligned__(sizeof(void*))))
+  uint8_t ret_area[(3*sizeof(void*))];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_wasi_io_streams_method_input_stream_read((self).__handle, (int64_t) (len), ptr);
+  wasi_io_streams_result_list_u8_stream_error_t result;
+  switch ((int32_t) *((uint8_t*) (ptr + 0))) {
+    case 0: {
+      result.is_err = false;
+      result.val.ok = (dapr_list_u8_t) { (uint8_t*)(*((uint8_t **) (ptr + sizeof(void*)))), (*((size_t*) (ptr + (2*sizeof(void*))))) };
+      break;
+    }
+    case 1: {
+      result.is_err = true;
+      wasi_io_streams_stream_error_t variant;
+      variant.tag = (int32_t) *((uint8_t*) (ptr + sizeof(void*)));
+      switch ((int32_t) variant.tag) {
+        case 0: {
+          variant.val.last_operation_failed = (wasi_io_streams_own_error_t) { *((int32_t*) (ptr + (4+1*sizeof(void*)))) };
+          break;
+        }
+        case 1: {
+          break;
+        }
+      }
+
+      result.val.err = variant;
+      break;
+    }
+  }
+  if (!result.is_err) {
+    *ret = result.val.ok;
+    return 1;
+  } else {
+    *err = result.val.err;
+    return 0;
+  }
+}
+
+bool wasi_io_streams_method_input_stream_blocking_read(wasi_io_streams_borrow_input_stream_t self, uint64_t len, dapr_list_u8_t *ret, wasi_io_streams_stream_error_t *err) {
+  __attribute__((__aligned__(sizeof(void*))))
+  uint8_t ret_area[(3*sizeof(void*))];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_wasi_io_streams_method_input_stream_blocking_read((self).__handle, (int64_t) (len), ptr);
+  wasi_io_streams_result_list_u8_stream_error_t result;
+  switch ((int32_t) *((uint8_t*) (ptr + 0))) {
+    case 0: {
+      result.is_err = false;
+      result.val.ok = (dapr_list_u8_t) { (uint8_t*)(*((uint8_t **) (ptr + sizeof(void*)))), (*((size_t*) (ptr + (2*sizeof(void*))))) };
+      break;
+    }
+    case 1: {
+      result.is_err = true;
+      wasi_io_streams_stream_error_t variant;
+      variant.tag = (int32_t) *((uint8_t*) (ptr + sizeof(void*)));
+      switch ((int32_t) variant.tag) {
+        case 0: {
+          variant.val.last_operation_failed = (wasi_io_streams_own_error_t) { *((int32_t*) (ptr + (4+1*sizeof(void*)))) };
+          break;
+        }
+        case 1: {
+          break;
+        }
+      }
+
+      result.val.err = variant;
+      break;
+    }
+  }
+  if (!result.is_err) {
+    *ret = result.val.ok;
+    return 1;
+  } else {
+    *err = result.val.err;
+    return 0;
+  }
+}
+
+bool wasi_io_streams_method_input_stream_skip(wasi_io_streams_borrow_input_stream_t self, uint64_t len, uint64_t *ret, wasi_io_streams_stream_error_t *err) {
+  __attribute__((__aligned__(8)))
+  uint8_t ret_area[16];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_wasi_io_streams_method_input_stream_skip((self).__handle, (int64_t) (len), ptr);
+  wasi_io_streams_result_u64_stream_error_t result;
+  switch ((int32_t) *((uint8_t*) (ptr + 0))) {
+    case 0: {
+      result.is_err = false;
+      result.val.ok = (uint64_t) (*((int64_t*) (ptr + 8)));
+      break;
+    }
+    case 1: {
+      result.is_err = true;
+      wasi_io_streams_stream_error_t variant;
+      variant.tag = (int32_t) *((uint8_t*) (ptr + 8));
+      switch ((int32_t) variant.tag) {
+        case 0: {
+          variant.val.last_operation_failed = (wasi_io_streams_own_error_t) { *((int32_t*) (ptr + 12)) };
+          break;
+        }
+        case 1: {
+          break;
+        }
+      }
+
+      result.val.err = variant;
+      break;
+    }
+  }
+  if (!result.is_err) {
+    *ret = result.val.ok;
+    return 1;
+  } else {
+    *err = result.val.err;
+    return 0;
+  }
+}
+
+bool wasi_io_streams_method_input_stream_blocking_skip(wasi_io_streams_borrow_input_stream_t self, uint64_t len, uint64_t *ret, wasi_io_streams_stream_error_t *err) {
+  __attribute__((__aligned__(8)))
+  uint8_t ret_area[16];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_wasi_io_streams_method_input_stream_blocking_skip((self).__handle, (int64_t) (len), ptr);
+  wasi_io_streams_result_u64_stream_error_t result;
+  switch ((int32_t) *((uint8_t*) (ptr + 0))) {
+    case 0: {
+      result.is_err = false;
+      result.val.ok = (uint64_t) (*((int64_t*) (ptr + 8)));
+      break;
+    }
+    case 1: {
+      result.is_err = true;
+      wasi_io_streams_stream_error_t variant;
+      variant.tag = (int32_t) *((uint8_t*) (ptr + 8));
+      switch ((int32_t) variant.tag) {
+        case 0: {
+          variant.val.last_operation_failed = (wasi_io_streams_own_error_t) { *((int32_t*) (ptr + 12)) };
+          break;
+        }
+        case 1: {
+          break;
+        }
+      }
+
+      result.val.err = variant;
+      break;
+    }
+  }
+  if (!result.is_err) {
+    *ret = result.val.ok;
+    return 1;
+  } else {
+    *err = result.val.err;
+    return 0;
+  }
+}
+
+wasi_io_streams_own_pollable_t wasi_io_streams_method_input_stream_subscribe(wasi_io_streams_borrow_input_stream_t self) {
+  int32_t ret = __wasm_import_wasi_io_streams_method_input_stream_subscribe((self).__handle);
+  return (wasi_io_streams_own_pollable_t) { ret };
+}
+
+bool wasi_io_streams_method_output_stream_check_write(wasi_io_streams_borrow_output_stream_t self, uint64_t *ret, wasi_io_streams_stream_error_t *err) {
+  __attribute__((__aligned__(8)))
+  uint8_t ret_area[16];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_wasi_io_streams_method_output_stream_check_write((self).__handle, ptr);
+  wasi_io_streams_result_u64_stream_error_t result;
+  switch ((int32_t) *((uint8_t*) (ptr + 0))) {
+    case 0: {
+      result.is_err = false;
+      result.val.ok = (uint64_t) (*((int64_t*) (ptr + 8)));
+      break;
+    }
+    case 1: {
+      result.is_err = true;
+      wasi_io_streams_stream_error_t variant;
+      variant.tag = (int32_t) *((uint8_t*) (ptr + 8));
+      switch ((int32_t) variant.tag) {
+        case 0: {
+          variant.val.last_operation_failed = (wasi_io_streams_own_error_t) { *((int32_t*) (ptr + 12)) };
+          break;
+        }
+        case 1: {
+          break;
+        }
+      }
+
+      result.val.err = variant;
+      break;
+    }
+  }
+  if (!result.is_err) {
+    *ret = result.val.ok;
+    return 1;
+  } else {
+    *err = result.val.err;
+    return 0;
+  }
+}
+
+bool wasi_io_streams_method_output_stream_write(wasi_io_streams_borrow_output_stream_t self, dapr_list_u8_t *contents, wasi_io_streams_stream_error_t *err) {
+  __attribute__((__aligned__(4)))
+  uint8_t ret_area[12];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_wasi_io_streams_method_output_stream_write((self).__handle, (uint8_t *) (*contents).ptr, (*contents).len, ptr);
+  wasi_io_streams_result_void_stream_error_t result;
+  switch ((int32_t) *((uint8_t*) (ptr + 0))) {
+    case 0: {
+      result.is_err = false;
+      break;
+    }
+    case 1: {
+      result.is_err = true;
+      wasi_io_streams_stream_error_t variant;
+      variant.tag = (int32_t) *((uint8_t*) (ptr + 4));
+      switch ((int32_t) variant.tag) {
+        case 0: {
+          variant.val.last_operation_failed = (wasi_io_streams_own_error_t) { *((int32_t*) (ptr + 8)) };
+          break;
+        }
+        case 1: {
+          break;
+        }
+      }
+
+      result.val.err = variant;
+      break;
+    }
+  }
+  if (!result.is_err) {
+    return 1;
+  } else {
+    *err = result.val.err;
+    return 0;
+  }
+}
+
+bool wasi_io_streams_method_output_stream_blocking_write_and_flush(wasi_io_streams_borrow_output_stream_t self, dapr_list_u8_t *contents, wasi_io_streams_stream_error_t *err) {
+  __attribute__((__aligned__(4)))
+  uint8_t ret_area[12];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_wasi_io_streams_method_output_stream_blocking_write_and_flush((self).__handle, (uint8_t *) (*contents).ptr, (*contents).len, ptr);
+  wasi_io_streams_result_void_stream_error_t result;
+  switch ((int32_t) *((uint8_t*) (ptr + 0))) {
+    case 0: {
+      result.is_err = false;
+      break;
+    }
+    case 1: {
+      result.is_err = true;
+      wasi_io_streams_stream_error_t variant;
+      variant.tag = (int32_t) *((uint8_t*) (ptr + 4));
+      switch ((int32_t) variant.tag) {
+        case 0: {
+          variant.val.last_operation_failed = (wasi_io_streams_own_error_t) { *((int32_t*) (ptr + 8)) };
+          break;
+        }
+        case 1: {
+          break;
+        }
+      }
+
+      result.val.err = variant;
+      break;
+    }
+  }
+  if (!result.is_err) {
+    return 1;
+  } else {
+    *err = result.val.err;
+    return 0;
+  }
+}
+
+bool wasi_io_streams_method_output_stream_flush(wasi_io_streams_borrow_output_stream_t self, wasi_io_streams_stream_error_t *err) {
+  __attribute__((__aligned__(4)))
+  uint8_t ret_area[12];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_wasi_io_streams_method_output_stream_flush((self).__handle, ptr);
+  wasi_io_streams_result_void_stream_error_t result;
+  switch ((int32_t) *((uint8_t*) (ptr + 0))) {
+    case 0: {
+      result.is_err = false;
+      break;
+    }
+    case 1: {
+      result.is_err = true;
+      wasi_io_streams_stream_error_t variant;
+      variant.tag = (int32_t) *((uint8_t*) (ptr + 4));
+      switch ((int32_t) variant.tag) {
+        case 0: {
+          variant.val.last_operation_failed = (wasi_io_streams_own_error_t) { *((int32_t*) (ptr + 8)) };
+          break;
+        }
+        case 1: {
+          break;
+        }
+      }
+
+      result.val.err = variant;
+      break;
+    }
+  }
+  if (!result.is_err) {
+    return 1;
+  } else {
+    *err = result.val.err;
+    return 0;
+  }
+}
+
+bool wasi_io_streams_method_output_stream_blocking_flush(wasi_io_streams_borrow_output_stream_t self, wasi_io_streams_stream_error_t *err) {
+  __attribute__((__aligned__(4)))
+  uint8_t ret_area[12];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_wasi_io_streams_method_output_stream_blocking_flush((self).__handle, ptr);
+  wasi_io_streams_result_void_stream_error_t result;
+  switch ((int32_t) *((uint8_t*) (ptr + 0))) {
+    case 0: {
+      result.is_err = false;
+      break;
+    }
+    case 1: {
+      result.is_err = true;
+      wasi_io_streams_stream_error_t variant;
+      variant.tag = (int32_t) *((uint8_t*) (ptr + 4));
+      switch ((int32_t) variant.tag) {
+        case 0: {
+          variant.val.last_operation_failed = (wasi_io_streams_own_error_t) { *((int32_t*) (ptr + 8)) };
+          break;
+        }
+        case 1: {
+          break;
+        }
+      }
+
+      result.val.err = variant;
+      break;
+    }
+  }
+  if (!result.is_err) {
+    return 1;
+  } else {
+    *err = result.val.err;
+    return 0;
+  }
+}
+
+wasi_io_streams_own_pollable_t wasi_io_streams_method_output_stream_subscribe(wasi_io_streams_borrow_output_stream_t self) {
+  int32_t ret = __wasm_import_wasi_io_streams_method_output_stream_subscribe((self).__handle);
+  return (wasi_io_streams_own_pollable_t) { ret };
+}
+
+bool wasi_io_streams_method_output_stream_write_zeroes(wasi_io_streams_borrow_output_stream_t self, uint64_t len, wasi_io_streams_stream_error_t *err) {
+  __attribute__((__aligned__(4)))
+  uint8_t ret_area[12];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_wasi_io_streams_method_output_stream_write_zeroes((self).__handle, (int64_t) (len), ptr);
+  wasi_io_streams_result_void_stream_error_t result;
+  switch ((int32_t) *((uint8_t*) (ptr + 0))) {
+    case 0: {
+      result.is_err = false;
+      break;
+    }
+    case 1: {
+      result.is_err = true;
+      wasi_io_streams_stream_error_t variant;
+      variant.tag = (int32_t) *((uint8_t*) (ptr + 4));
+      switch ((int32_t) variant.tag) {
+        case 0: {
+          variant.val.last_operation_failed = (wasi_io_streams_own_error_t) { *((int32_t*) (ptr + 8)) };
+          break;
+        }
+        case 1: {
+          break;
+        }
+      }
+
+      result.val.err = variant;
+      break;
+    }
+  }
+  if (!result.is_err) {
+    return 1;
+  } else {
+    *err = result.val.err;
+    return 0;
+  }
+}
+
+bool wasi_io_streams_method_output_stream_blocking_write_zeroes_and_flush(wasi_io_streams_borrow_output_stream_t self, uint64_t len, wasi_io_streams_stream_error_t *err) {
+  __attribute__((__aligned__(4)))
+  uint8_t ret_area[12];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_wasi_io_streams_method_output_stream_blocking_write_zeroes_and_flush((self).__handle, (int64_t) (len), ptr);
+  wasi_io_streams_result_void_stream_error_t result;
+  switch ((int32_t) *((uint8_t*) (ptr + 0))) {
+    case 0: {
+      result.is_err = false;
+      break;
+    }
+    case 1: {
+      result.is_err = true;
+      wasi_io_streams_stream_error_t variant;
+      variant.tag = (int32_t) *((uint8_t*) (ptr + 4));
+      switch ((int32_t) variant.tag) {
+        case 0: {
+          variant.val.last_operation_failed = (wasi_io_streams_own_error_t) { *((int32_t*) (ptr + 8)) };
+          break;
+        }
+        case 1: {
+          break;
+        }
+      }
+
+      result.val.err = variant;
+      break;
+    }
+  }
+  if (!result.is_err) {
+    return 1;
+  } else {
+    *err = result.val.err;
+    return 0;
+  }
+}
+
+bool wasi_io_streams_method_output_stream_splice(wasi_io_streams_borrow_output_stream_t self, wasi_io_streams_borrow_input_stream_t src, uint64_t len, uint64_t *ret, wasi_io_streams_stream_error_t *err) {
+  __attribute__((__aligned__(8)))
+  uint8_t ret_area[16];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_wasi_io_streams_method_output_stream_splice((self).__handle, (src).__handle, (int64_t) (len), ptr);
+  wasi_io_streams_result_u64_stream_error_t result;
+  switch ((int32_t) *((uint8_t*) (ptr + 0))) {
+    case 0: {
+      result.is_err = false;
+      result.val.ok = (uint64_t) (*((int64_t*) (ptr + 8)));
+      break;
+    }
+    case 1: {
+      result.is_err = true;
+      wasi_io_streams_stream_error_t variant;
+      variant.tag = (int32_t) *((uint8_t*) (ptr + 8));
+      switch ((int32_t) variant.tag) {
+        case 0: {
+          variant.val.last_operation_failed = (wasi_io_streams_own_error_t) { *((int32_t*) (ptr + 12)) };
+          break;
+        }
+        case 1: {
+          break;
+        }
+      }
+
+      result.val.err = variant;
+      break;
+    }
+  }
+  if (!result.is_err) {
+    *ret = result.val.ok;
+    return 1;
+  } else {
+    *err = result.val.err;
+    return 0;
+  }
+}
+
+bool wasi_io_streams_method_output_stream_blocking_splice(wasi_io_streams_borrow_output_stream_t self, wasi_io_streams_borrow_input_stream_t src, uint64_t len, uint64_t *ret, wasi_io_streams_stream_error_t *err) {
+  __attribute__((__aligned__(8)))
+  uint8_t ret_area[16];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_wasi_io_streams_method_output_stream_blocking_splice((self).__handle, (src).__handle, (int64_t) (len), ptr);
+  wasi_io_streams_result_u64_stream_error_t result;
+  switch ((int32_t) *((uint8_t*) (ptr + 0))) {
+    case 0: {
+      result.is_err = false;
+      result.val.ok = (uint64_t) (*((int64_t*) (ptr + 8)));
+      break;
+    }
+    case 1: {
+      result.is_err = true;
+      wasi_io_streams_stream_error_t variant;
+      variant.tag = (int32_t) *((uint8_t*) (ptr + 8));
+      switch ((int32_t) variant.tag) {
+        case 0: {
+          variant.val.last_operation_failed = (wasi_io_streams_own_error_t) { *((int32_t*) (ptr + 12)) };
+          break;
+        }
+        case 1: {
+          break;
+        }
+      }
+
+      result.val.err = variant;
+      break;
+    }
+  }
+  if (!result.is_err) {
+    *ret = result.val.ok;
+    return 1;
+  } else {
+    *err = result.val.err;
+    return 0;
+  }
+}
+
+bool pillion_dapr_invocation_method_streaming_call_body(pillion_dapr_invocation_borrow_streaming_call_t self, pillion_dapr_invocation_own_output_stream_t *ret) {
+  __attribute__((__aligned__(4)))
+  uint8_t ret_area[8];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_pillion_dapr_invocation_method_streaming_call_body((self).__handle, ptr);
+  pillion_dapr_invocation_option_own_output_stream_t option;
+  switch ((int32_t) *((uint8_t*) (ptr + 0))) {
+    case 0: {
+      option.is_some = false;
+      break;
+    }
+    case 1: {
+      option.is_some = true;
+      option.val = (pillion_dapr_invocation_own_output_stream_t) { *((int32_t*) (ptr + 4)) };
+      break;
+    }
+  }
+  *ret = option.val;
+  return option.is_some;
+}
+
+bool pillion_dapr_invocation_method_streaming_call_finish(pillion_dapr_invocation_borrow_streaming_call_t self, pillion_dapr_invocation_error_t *err) {
+  __attribute__((__aligned__(sizeof(void*))))
+  uint8_t ret_area[(9*sizeof(void*))];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_pillion_dapr_invocation_method_streaming_call_finish((self).__handle, ptr);
+  pillion_dapr_invocation_result_void_error_t result;
+  switch ((int32_t) *((uint8_t*) (ptr + 0))) {
+    case 0: {
+      result.is_err = false;
+      break;
+    }
+    case 1: {
+      result.is_err = true;
+      dapr_option_string_t option;
+      switch ((int32_t) *((uint8_t*) (ptr + (5*sizeof(void*))))) {
+        case 0: {
+          option.is_some = false;
+          break;
+        }
+        case 1: {
+          option.is_some = true;
+          option.val = (dapr_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (6*sizeof(void*))))), (*((size_t*) (ptr + (7*sizeof(void*))))) };
+          break;
+        }
+      }
+
+      result.val.err = (pillion_dapr_types_error_t) {
+        (dapr_string_t) (dapr_string_t) { (uint8_t*)(*((uint8_t **) (ptr + sizeof(void*)))), (*((size_t*) (ptr + (2*sizeof(void*))))) },
+        (dapr_string_t) (dapr_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (3*sizeof(void*))))), (*((size_t*) (ptr + (4*sizeof(void*))))) },
+        (dapr_option_string_t) option,
+        (uint16_t) (uint16_t) ((int32_t) *((uint16_t*) (ptr + (8*sizeof(void*))))),
+        (bool) (int32_t) *((uint8_t*) (ptr + (2+8*sizeof(void*)))),
+      };
+      break;
+    }
+  }
+  if (!result.is_err) {
+    return 1;
+  } else {
+    *err = result.val.err;
+    return 0;
+  }
+}
+
+pillion_dapr_invocation_own_pollable_t pillion_dapr_invocation_method_streaming_call_subscribe(pillion_dapr_invocation_borrow_streaming_call_t self) {
+  int32_t ret = __wasm_import_pillion_dapr_invocation_method_streaming_call_subscribe((self).__handle);
+  return (pillion_dapr_invocation_own_pollable_t) { ret };
+}
+
+bool pillion_dapr_invocation_method_streaming_call_response(pillion_dapr_invocation_borrow_streaming_call_t self, pillion_dapr_invocation_streaming_response_t *ret, pillion_dapr_invocation_error_t *err) {
+  __attribute__((__aligned__(sizeof(void*))))
+  uint8_t ret_area[(9*sizeof(void*))];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_pillion_dapr_invocation_method_streaming_call_response((self).__handle, ptr);
+  pillion_dapr_invocation_result_streaming_response_error_t result;
+  switch ((int32_t) *((uint8_t*) (ptr + 0))) {
+    case 0: {
+      result.is_err = false;
+      result.val.ok = (pillion_dapr_invocation_streaming_response_t) {
+        (uint16_t) (uint16_t) ((int32_t) *((uint16_t*) (ptr + sizeof(void*)))),
+        (dapr_list_header_t) (dapr_list_header_t) { (pillion_dapr_invocation_header_t*)(*((uint8_t **) (ptr + (2*sizeof(void*))))), (*((size_t*) (ptr + (3*sizeof(void*))))) },
+        (pillion_dapr_invocation_own_input_stream_t) (pillion_dapr_invocation_own_input_stream_t) { *((int32_t*) (ptr + (4*sizeof(void*)))) },
+      };
+      break;
+    }
+    case 1: {
+      result.is_err = true;
+      dapr_option_string_t option;
+      switch ((int32_t) *((uint8_t*) (ptr + (5*sizeof(void*))))) {
+        case 0: {
+          option.is_some = false;
+          break;
+        }
+        case 1: {
+          option.is_some = true;
+          option.val = (dapr_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (6*sizeof(void*))))), (*((size_t*) (ptr + (7*sizeof(void*))))) };
+          break;
+        }
+      }
+
+      result.val.err = (pillion_dapr_types_error_t) {
+        (dapr_string_t) (dapr_string_t) { (uint8_t*)(*((uint8_t **) (ptr + sizeof(void*)))), (*((size_t*) (ptr + (2*sizeof(void*))))) },
+        (dapr_string_t) (dapr_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (3*sizeof(void*))))), (*((size_t*) (ptr + (4*sizeof(void*))))) },
+        (dapr_option_string_t) option,
+        (uint16_t) (uint16_t) ((int32_t) *((uint16_t*) (ptr + (8*sizeof(void*))))),
+        (bool) (int32_t) *((uint8_t*) (ptr + (2+8*sizeof(void*)))),
+      };
+      break;
+    }
+  }
+  if (!result.is_err) {
+    *ret = result.val.ok;
+    return 1;
+  } else {
+    *err = result.val.err;
+    return 0;
+  }
+}
+
 bool pillion_dapr_invocation_invoke(dapr_string_t *app_id, pillion_dapr_invocation_request_t *request, pillion_dapr_invocation_response_t *ret, pillion_dapr_invocation_error_t *err) {
   __attribute__((__aligned__(sizeof(void*))))
   uint8_t ret_area[(9*sizeof(void*))];
@@ -2326,6 +3281,92 @@ bool pillion_dapr_invocation_invoke(dapr_string_t *app_id, pillion_dapr_invocati
     *err = result.val.err;
     return 0;
   }
+}
+
+bool pillion_dapr_invocation_invoke_streaming(dapr_string_t *app_id, pillion_dapr_invocation_request_head_t *request, bool has_body, pillion_dapr_invocation_own_streaming_call_t *ret, pillion_dapr_invocation_error_t *err) {
+  __attribute__((__aligned__(sizeof(void*))))
+  uint8_t ret_area[(9*sizeof(void*))];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_pillion_dapr_invocation_invoke_streaming((uint8_t *) (*app_id).ptr, (*app_id).len, (uint8_t *) ((*request).method).ptr, ((*request).method).len, (uint8_t *) ((*request).path).ptr, ((*request).path).len, (uint8_t *) ((*request).headers).ptr, ((*request).headers).len, has_body, ptr);
+  pillion_dapr_invocation_result_own_streaming_call_error_t result;
+  switch ((int32_t) *((uint8_t*) (ptr + 0))) {
+    case 0: {
+      result.is_err = false;
+      result.val.ok = (pillion_dapr_invocation_own_streaming_call_t) { *((int32_t*) (ptr + sizeof(void*))) };
+      break;
+    }
+    case 1: {
+      result.is_err = true;
+      dapr_option_string_t option;
+      switch ((int32_t) *((uint8_t*) (ptr + (5*sizeof(void*))))) {
+        case 0: {
+          option.is_some = false;
+          break;
+        }
+        case 1: {
+          option.is_some = true;
+          option.val = (dapr_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (6*sizeof(void*))))), (*((size_t*) (ptr + (7*sizeof(void*))))) };
+          break;
+        }
+      }
+
+      result.val.err = (pillion_dapr_types_error_t) {
+        (dapr_string_t) (dapr_string_t) { (uint8_t*)(*((uint8_t **) (ptr + sizeof(void*)))), (*((size_t*) (ptr + (2*sizeof(void*))))) },
+        (dapr_string_t) (dapr_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (3*sizeof(void*))))), (*((size_t*) (ptr + (4*sizeof(void*))))) },
+        (dapr_option_string_t) option,
+        (uint16_t) (uint16_t) ((int32_t) *((uint16_t*) (ptr + (8*sizeof(void*))))),
+        (bool) (int32_t) *((uint8_t*) (ptr + (2+8*sizeof(void*)))),
+      };
+      break;
+    }
+  }
+  if (!result.is_err) {
+    *ret = result.val.ok;
+    return 1;
+  } else {
+    *err = result.val.err;
+    return 0;
+  }
+}
+
+bool pillion_dapr_invocation_failure(pillion_dapr_invocation_borrow_io_error_t error, pillion_dapr_invocation_error_t *ret) {
+  __attribute__((__aligned__(sizeof(void*))))
+  uint8_t ret_area[(9*sizeof(void*))];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_pillion_dapr_invocation_failure((error).__handle, ptr);
+  pillion_dapr_invocation_option_error_t option0;
+  switch ((int32_t) *((uint8_t*) (ptr + 0))) {
+    case 0: {
+      option0.is_some = false;
+      break;
+    }
+    case 1: {
+      option0.is_some = true;
+      dapr_option_string_t option;
+      switch ((int32_t) *((uint8_t*) (ptr + (5*sizeof(void*))))) {
+        case 0: {
+          option.is_some = false;
+          break;
+        }
+        case 1: {
+          option.is_some = true;
+          option.val = (dapr_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (6*sizeof(void*))))), (*((size_t*) (ptr + (7*sizeof(void*))))) };
+          break;
+        }
+      }
+
+      option0.val = (pillion_dapr_types_error_t) {
+        (dapr_string_t) (dapr_string_t) { (uint8_t*)(*((uint8_t **) (ptr + sizeof(void*)))), (*((size_t*) (ptr + (2*sizeof(void*))))) },
+        (dapr_string_t) (dapr_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (3*sizeof(void*))))), (*((size_t*) (ptr + (4*sizeof(void*))))) },
+        (dapr_option_string_t) option,
+        (uint16_t) (uint16_t) ((int32_t) *((uint16_t*) (ptr + (8*sizeof(void*))))),
+        (bool) (int32_t) *((uint8_t*) (ptr + (2+8*sizeof(void*)))),
+      };
+      break;
+    }
+  }
+  *ret = option0.val;
+  return option0.is_some;
 }
 
 bool pillion_dapr_lock_try_lock(dapr_string_t *store, dapr_string_t *resource_id, dapr_string_t *owner, uint32_t expiry_seconds, bool *ret, pillion_dapr_lock_error_t *err) {
@@ -2384,6 +3425,122 @@ bool pillion_dapr_lock_unlock(dapr_string_t *store, dapr_string_t *resource_id, 
     case 0: {
       result.is_err = false;
       result.val.ok = (int32_t) *((uint8_t*) (ptr + sizeof(void*)));
+      break;
+    }
+    case 1: {
+      result.is_err = true;
+      dapr_option_string_t option;
+      switch ((int32_t) *((uint8_t*) (ptr + (5*sizeof(void*))))) {
+        case 0: {
+          option.is_some = false;
+          break;
+        }
+        case 1: {
+          option.is_some = true;
+          option.val = (dapr_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (6*sizeof(void*))))), (*((size_t*) (ptr + (7*sizeof(void*))))) };
+          break;
+        }
+      }
+
+      result.val.err = (pillion_dapr_types_error_t) {
+        (dapr_string_t) (dapr_string_t) { (uint8_t*)(*((uint8_t **) (ptr + sizeof(void*)))), (*((size_t*) (ptr + (2*sizeof(void*))))) },
+        (dapr_string_t) (dapr_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (3*sizeof(void*))))), (*((size_t*) (ptr + (4*sizeof(void*))))) },
+        (dapr_option_string_t) option,
+        (uint16_t) (uint16_t) ((int32_t) *((uint16_t*) (ptr + (8*sizeof(void*))))),
+        (bool) (int32_t) *((uint8_t*) (ptr + (2+8*sizeof(void*)))),
+      };
+      break;
+    }
+  }
+  if (!result.is_err) {
+    *ret = result.val.ok;
+    return 1;
+  } else {
+    *err = result.val.err;
+    return 0;
+  }
+}
+
+bool pillion_dapr_crypto_method_document_input(pillion_dapr_crypto_borrow_document_t self, pillion_dapr_crypto_own_output_stream_t *ret) {
+  __attribute__((__aligned__(4)))
+  uint8_t ret_area[8];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_pillion_dapr_crypto_method_document_input((self).__handle, ptr);
+  pillion_dapr_crypto_option_own_output_stream_t option;
+  switch ((int32_t) *((uint8_t*) (ptr + 0))) {
+    case 0: {
+      option.is_some = false;
+      break;
+    }
+    case 1: {
+      option.is_some = true;
+      option.val = (pillion_dapr_crypto_own_output_stream_t) { *((int32_t*) (ptr + 4)) };
+      break;
+    }
+  }
+  *ret = option.val;
+  return option.is_some;
+}
+
+bool pillion_dapr_crypto_method_document_finish(pillion_dapr_crypto_borrow_document_t self, pillion_dapr_crypto_error_t *err) {
+  __attribute__((__aligned__(sizeof(void*))))
+  uint8_t ret_area[(9*sizeof(void*))];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_pillion_dapr_crypto_method_document_finish((self).__handle, ptr);
+  pillion_dapr_crypto_result_void_error_t result;
+  switch ((int32_t) *((uint8_t*) (ptr + 0))) {
+    case 0: {
+      result.is_err = false;
+      break;
+    }
+    case 1: {
+      result.is_err = true;
+      dapr_option_string_t option;
+      switch ((int32_t) *((uint8_t*) (ptr + (5*sizeof(void*))))) {
+        case 0: {
+          option.is_some = false;
+          break;
+        }
+        case 1: {
+          option.is_some = true;
+          option.val = (dapr_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (6*sizeof(void*))))), (*((size_t*) (ptr + (7*sizeof(void*))))) };
+          break;
+        }
+      }
+
+      result.val.err = (pillion_dapr_types_error_t) {
+        (dapr_string_t) (dapr_string_t) { (uint8_t*)(*((uint8_t **) (ptr + sizeof(void*)))), (*((size_t*) (ptr + (2*sizeof(void*))))) },
+        (dapr_string_t) (dapr_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (3*sizeof(void*))))), (*((size_t*) (ptr + (4*sizeof(void*))))) },
+        (dapr_option_string_t) option,
+        (uint16_t) (uint16_t) ((int32_t) *((uint16_t*) (ptr + (8*sizeof(void*))))),
+        (bool) (int32_t) *((uint8_t*) (ptr + (2+8*sizeof(void*)))),
+      };
+      break;
+    }
+  }
+  if (!result.is_err) {
+    return 1;
+  } else {
+    *err = result.val.err;
+    return 0;
+  }
+}
+
+pillion_dapr_crypto_own_pollable_t pillion_dapr_crypto_method_document_subscribe(pillion_dapr_crypto_borrow_document_t self) {
+  int32_t ret = __wasm_import_pillion_dapr_crypto_method_document_subscribe((self).__handle);
+  return (pillion_dapr_crypto_own_pollable_t) { ret };
+}
+
+bool pillion_dapr_crypto_method_document_output(pillion_dapr_crypto_borrow_document_t self, pillion_dapr_crypto_own_input_stream_t *ret, pillion_dapr_crypto_error_t *err) {
+  __attribute__((__aligned__(sizeof(void*))))
+  uint8_t ret_area[(9*sizeof(void*))];
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_pillion_dapr_crypto_method_document_output((self).__handle, ptr);
+  pillion_dapr_crypto_result_own_input_stream_error_t result;
+  switch ((int32_t) *((uint8_t*) (ptr + 0))) {
+    case 0: {
+      result.is_err = false;
+      result.val.ok = (pillion_dapr_crypto_own_input_stream_t) { *((int32_t*) (ptr + sizeof(void*))) };
       break;
     }
     case 1: {
@@ -2519,6 +3676,141 @@ bool pillion_dapr_crypto_decrypt(dapr_string_t *component, dapr_list_u8_t *data,
     case 0: {
       result.is_err = false;
       result.val.ok = (dapr_list_u8_t) { (uint8_t*)(*((uint8_t **) (ptr + sizeof(void*)))), (*((size_t*) (ptr + (2*sizeof(void*))))) };
+      break;
+    }
+    case 1: {
+      result.is_err = true;
+      dapr_option_string_t option3;
+      switch ((int32_t) *((uint8_t*) (ptr + (5*sizeof(void*))))) {
+        case 0: {
+          option3.is_some = false;
+          break;
+        }
+        case 1: {
+          option3.is_some = true;
+          option3.val = (dapr_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (6*sizeof(void*))))), (*((size_t*) (ptr + (7*sizeof(void*))))) };
+          break;
+        }
+      }
+
+      result.val.err = (pillion_dapr_types_error_t) {
+        (dapr_string_t) (dapr_string_t) { (uint8_t*)(*((uint8_t **) (ptr + sizeof(void*)))), (*((size_t*) (ptr + (2*sizeof(void*))))) },
+        (dapr_string_t) (dapr_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (3*sizeof(void*))))), (*((size_t*) (ptr + (4*sizeof(void*))))) },
+        (dapr_option_string_t) option3,
+        (uint16_t) (uint16_t) ((int32_t) *((uint16_t*) (ptr + (8*sizeof(void*))))),
+        (bool) (int32_t) *((uint8_t*) (ptr + (2+8*sizeof(void*)))),
+      };
+      break;
+    }
+  }
+  if (!result.is_err) {
+    *ret = result.val.ok;
+    return 1;
+  } else {
+    *err = result.val.err;
+    return 0;
+  }
+}
+
+bool pillion_dapr_crypto_encrypt_streaming(dapr_string_t *component, pillion_dapr_crypto_encrypt_options_t *options, pillion_dapr_crypto_own_document_t *ret, pillion_dapr_crypto_error_t *err) {
+  __attribute__((__aligned__(sizeof(void*))))
+  uint8_t ret_area[(9*sizeof(void*))];
+  int32_t option;
+  uint8_t * option1;
+  size_t option2;
+  if (((*options).data_encryption_cipher).is_some) {
+    const dapr_string_t *payload0 = &((*options).data_encryption_cipher).val;
+    option = 1;
+    option1 = (uint8_t *) (*payload0).ptr;
+    option2 = (*payload0).len;
+  } else {
+    option = 0;
+    option1 = 0;
+    option2 = 0;
+  }
+  int32_t option5;
+  uint8_t * option6;
+  size_t option7;
+  if (((*options).decryption_key_name).is_some) {
+    const dapr_string_t *payload4 = &((*options).decryption_key_name).val;
+    option5 = 1;
+    option6 = (uint8_t *) (*payload4).ptr;
+    option7 = (*payload4).len;
+  } else {
+    option5 = 0;
+    option6 = 0;
+    option7 = 0;
+  }
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_pillion_dapr_crypto_encrypt_streaming((uint8_t *) (*component).ptr, (*component).len, (uint8_t *) ((*options).key_name).ptr, ((*options).key_name).len, (uint8_t *) ((*options).key_wrap_algorithm).ptr, ((*options).key_wrap_algorithm).len, option, option1, option2, (*options).omit_decryption_key_name, option5, option6, option7, ptr);
+  pillion_dapr_crypto_result_own_document_error_t result;
+  switch ((int32_t) *((uint8_t*) (ptr + 0))) {
+    case 0: {
+      result.is_err = false;
+      result.val.ok = (pillion_dapr_crypto_own_document_t) { *((int32_t*) (ptr + sizeof(void*))) };
+      break;
+    }
+    case 1: {
+      result.is_err = true;
+      dapr_option_string_t option8;
+      switch ((int32_t) *((uint8_t*) (ptr + (5*sizeof(void*))))) {
+        case 0: {
+          option8.is_some = false;
+          break;
+        }
+        case 1: {
+          option8.is_some = true;
+          option8.val = (dapr_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (6*sizeof(void*))))), (*((size_t*) (ptr + (7*sizeof(void*))))) };
+          break;
+        }
+      }
+
+      result.val.err = (pillion_dapr_types_error_t) {
+        (dapr_string_t) (dapr_string_t) { (uint8_t*)(*((uint8_t **) (ptr + sizeof(void*)))), (*((size_t*) (ptr + (2*sizeof(void*))))) },
+        (dapr_string_t) (dapr_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (3*sizeof(void*))))), (*((size_t*) (ptr + (4*sizeof(void*))))) },
+        (dapr_option_string_t) option8,
+        (uint16_t) (uint16_t) ((int32_t) *((uint16_t*) (ptr + (8*sizeof(void*))))),
+        (bool) (int32_t) *((uint8_t*) (ptr + (2+8*sizeof(void*)))),
+      };
+      break;
+    }
+  }
+  if (!result.is_err) {
+    *ret = result.val.ok;
+    return 1;
+  } else {
+    *err = result.val.err;
+    return 0;
+  }
+}
+
+bool pillion_dapr_crypto_decrypt_streaming(dapr_string_t *component, dapr_string_t *maybe_key_name, pillion_dapr_crypto_own_document_t *ret, pillion_dapr_crypto_error_t *err) {
+  __attribute__((__aligned__(sizeof(void*))))
+  uint8_t ret_area[(9*sizeof(void*))];
+  dapr_option_string_t key_name;
+  key_name.is_some = maybe_key_name != NULL;if (maybe_key_name) {
+    key_name.val = *maybe_key_name;
+  }
+  int32_t option;
+  uint8_t * option1;
+  size_t option2;
+  if ((key_name).is_some) {
+    const dapr_string_t *payload0 = &(key_name).val;
+    option = 1;
+    option1 = (uint8_t *) (*payload0).ptr;
+    option2 = (*payload0).len;
+  } else {
+    option = 0;
+    option1 = 0;
+    option2 = 0;
+  }
+  uint8_t *ptr = (uint8_t *) &ret_area;
+  __wasm_import_pillion_dapr_crypto_decrypt_streaming((uint8_t *) (*component).ptr, (*component).len, option, option1, option2, ptr);
+  pillion_dapr_crypto_result_own_document_error_t result;
+  switch ((int32_t) *((uint8_t*) (ptr + 0))) {
+    case 0: {
+      result.is_err = false;
+      result.val.ok = (pillion_dapr_crypto_own_document_t) { *((int32_t*) (ptr + sizeof(void*))) };
       break;
     }
     case 1: {

@@ -443,11 +443,151 @@ typedef struct {
   } val;
 } pillion_dapr_configuration_result_void_error_t;
 
+typedef struct wasi_io_error_own_error_t {
+  int32_t __handle;
+} wasi_io_error_own_error_t;
+
+typedef struct wasi_io_error_borrow_error_t {
+  int32_t __handle;
+} wasi_io_error_borrow_error_t;
+
+typedef struct wasi_io_poll_own_pollable_t {
+  int32_t __handle;
+} wasi_io_poll_own_pollable_t;
+
+typedef struct wasi_io_poll_borrow_pollable_t {
+  int32_t __handle;
+} wasi_io_poll_borrow_pollable_t;
+
+typedef struct {
+  wasi_io_poll_borrow_pollable_t *ptr;
+  size_t len;
+} wasi_io_poll_list_borrow_pollable_t;
+
+typedef struct {
+  uint32_t *ptr;
+  size_t len;
+} dapr_list_u32_t;
+
+typedef wasi_io_error_own_error_t wasi_io_streams_own_error_t;
+
+// An error for input-stream and output-stream operations.
+typedef struct wasi_io_streams_stream_error_t {
+  uint8_t tag;
+  union {
+    wasi_io_streams_own_error_t     last_operation_failed;
+  } val;
+} wasi_io_streams_stream_error_t;
+
+// The last operation (a write or flush) failed before completion.
+// 
+// More information is available in the `error` payload.
+#define WASI_IO_STREAMS_STREAM_ERROR_LAST_OPERATION_FAILED 0
+// The stream is closed: no more input will be accepted by the
+// stream. A closed output-stream will return this error on all
+// future operations.
+#define WASI_IO_STREAMS_STREAM_ERROR_CLOSED 1
+
+typedef struct wasi_io_streams_own_input_stream_t {
+  int32_t __handle;
+} wasi_io_streams_own_input_stream_t;
+
+typedef struct wasi_io_streams_borrow_input_stream_t {
+  int32_t __handle;
+} wasi_io_streams_borrow_input_stream_t;
+
+typedef struct wasi_io_streams_own_output_stream_t {
+  int32_t __handle;
+} wasi_io_streams_own_output_stream_t;
+
+typedef struct wasi_io_streams_borrow_output_stream_t {
+  int32_t __handle;
+} wasi_io_streams_borrow_output_stream_t;
+
+typedef struct {
+  bool is_err;
+  union {
+    dapr_list_u8_t ok;
+    wasi_io_streams_stream_error_t err;
+  } val;
+} wasi_io_streams_result_list_u8_stream_error_t;
+
+typedef struct {
+  bool is_err;
+  union {
+    uint64_t ok;
+    wasi_io_streams_stream_error_t err;
+  } val;
+} wasi_io_streams_result_u64_stream_error_t;
+
+typedef wasi_io_poll_own_pollable_t wasi_io_streams_own_pollable_t;
+
+typedef struct {
+  bool is_err;
+  union {
+    wasi_io_streams_stream_error_t err;
+  } val;
+} wasi_io_streams_result_void_stream_error_t;
+
 typedef pillion_dapr_types_error_t pillion_dapr_invocation_error_t;
+
+typedef pillion_dapr_types_header_t pillion_dapr_invocation_header_t;
 
 typedef pillion_dapr_types_request_t pillion_dapr_invocation_request_t;
 
 typedef pillion_dapr_types_response_t pillion_dapr_invocation_response_t;
+
+// A request without its body.
+typedef struct pillion_dapr_invocation_request_head_t {
+  // `GET`, `POST` and so on.
+  dapr_string_t   method;
+  // Below the app's root, with the query: `/orders?state=open`.
+  dapr_string_t   path;
+  dapr_list_header_t   headers;
+} pillion_dapr_invocation_request_head_t;
+
+typedef wasi_io_streams_own_input_stream_t pillion_dapr_invocation_own_input_stream_t;
+
+// What an app answered, its body as it comes.
+typedef struct pillion_dapr_invocation_streaming_response_t {
+  uint16_t   status;
+  dapr_list_header_t   headers;
+  // Ends with `closed` when it was whole, and with `last-operation-failed` where it broke off; `failure` says why.
+  // Dropped, nobody reads the rest, and the app learns it.
+  pillion_dapr_invocation_own_input_stream_t   body;
+} pillion_dapr_invocation_streaming_response_t;
+
+typedef struct pillion_dapr_invocation_own_streaming_call_t {
+  int32_t __handle;
+} pillion_dapr_invocation_own_streaming_call_t;
+
+typedef struct pillion_dapr_invocation_borrow_streaming_call_t {
+  int32_t __handle;
+} pillion_dapr_invocation_borrow_streaming_call_t;
+
+typedef wasi_io_streams_own_output_stream_t pillion_dapr_invocation_own_output_stream_t;
+
+typedef struct {
+  bool is_some;
+  pillion_dapr_invocation_own_output_stream_t val;
+} pillion_dapr_invocation_option_own_output_stream_t;
+
+typedef struct {
+  bool is_err;
+  union {
+    pillion_dapr_invocation_error_t err;
+  } val;
+} pillion_dapr_invocation_result_void_error_t;
+
+typedef wasi_io_poll_own_pollable_t pillion_dapr_invocation_own_pollable_t;
+
+typedef struct {
+  bool is_err;
+  union {
+    pillion_dapr_invocation_streaming_response_t ok;
+    pillion_dapr_invocation_error_t err;
+  } val;
+} pillion_dapr_invocation_result_streaming_response_error_t;
 
 typedef struct {
   bool is_err;
@@ -456,6 +596,21 @@ typedef struct {
     pillion_dapr_invocation_error_t err;
   } val;
 } pillion_dapr_invocation_result_response_error_t;
+
+typedef struct {
+  bool is_err;
+  union {
+    pillion_dapr_invocation_own_streaming_call_t ok;
+    pillion_dapr_invocation_error_t err;
+  } val;
+} pillion_dapr_invocation_result_own_streaming_call_error_t;
+
+typedef wasi_io_error_borrow_error_t pillion_dapr_invocation_borrow_io_error_t;
+
+typedef struct {
+  bool is_some;
+  pillion_dapr_invocation_error_t val;
+} pillion_dapr_invocation_option_error_t;
 
 typedef pillion_dapr_types_error_t pillion_dapr_lock_error_t;
 
@@ -501,6 +656,40 @@ typedef struct pillion_dapr_crypto_encrypt_options_t {
   dapr_option_string_t   decryption_key_name;
 } pillion_dapr_crypto_encrypt_options_t;
 
+typedef struct pillion_dapr_crypto_own_document_t {
+  int32_t __handle;
+} pillion_dapr_crypto_own_document_t;
+
+typedef struct pillion_dapr_crypto_borrow_document_t {
+  int32_t __handle;
+} pillion_dapr_crypto_borrow_document_t;
+
+typedef wasi_io_streams_own_output_stream_t pillion_dapr_crypto_own_output_stream_t;
+
+typedef struct {
+  bool is_some;
+  pillion_dapr_crypto_own_output_stream_t val;
+} pillion_dapr_crypto_option_own_output_stream_t;
+
+typedef struct {
+  bool is_err;
+  union {
+    pillion_dapr_crypto_error_t err;
+  } val;
+} pillion_dapr_crypto_result_void_error_t;
+
+typedef wasi_io_poll_own_pollable_t pillion_dapr_crypto_own_pollable_t;
+
+typedef wasi_io_streams_own_input_stream_t pillion_dapr_crypto_own_input_stream_t;
+
+typedef struct {
+  bool is_err;
+  union {
+    pillion_dapr_crypto_own_input_stream_t ok;
+    pillion_dapr_crypto_error_t err;
+  } val;
+} pillion_dapr_crypto_result_own_input_stream_error_t;
+
 typedef struct {
   bool is_err;
   union {
@@ -508,6 +697,14 @@ typedef struct {
     pillion_dapr_crypto_error_t err;
   } val;
 } pillion_dapr_crypto_result_list_u8_error_t;
+
+typedef struct {
+  bool is_err;
+  union {
+    pillion_dapr_crypto_own_document_t ok;
+    pillion_dapr_crypto_error_t err;
+  } val;
+} pillion_dapr_crypto_result_own_document_error_t;
 
 typedef pillion_dapr_types_error_t pillion_dapr_conversation_error_t;
 
@@ -1080,10 +1277,229 @@ extern bool pillion_dapr_configuration_subscribe(dapr_string_t *store, dapr_list
 // Ends a subscription; one that is not there is a success. `GET /v1.0/configuration/{store}/{id}/unsubscribe`.
 extern bool pillion_dapr_configuration_unsubscribe(dapr_string_t *store, dapr_string_t *id, pillion_dapr_configuration_error_t *err);
 
+// Imported Functions from `wasi:io/error@0.2.0`
+// Returns a string that is suitable to assist humans in debugging
+// this error.
+// 
+// WARNING: The returned string should not be consumed mechanically!
+// It may change across platforms, hosts, or other implementation
+// details. Parsing this string is a major platform-compatibility
+// hazard.
+extern void wasi_io_error_method_error_to_debug_string(wasi_io_error_borrow_error_t self, dapr_string_t *ret);
+
+// Imported Functions from `wasi:io/poll@0.2.0`
+// Return the readiness of a pollable. This function never blocks.
+// 
+// Returns `true` when the pollable is ready, and `false` otherwise.
+extern bool wasi_io_poll_method_pollable_ready(wasi_io_poll_borrow_pollable_t self);
+// `block` returns immediately if the pollable is ready, and otherwise
+// blocks until ready.
+// 
+// This function is equivalent to calling `poll.poll` on a list
+// containing only this pollable.
+extern void wasi_io_poll_method_pollable_block(wasi_io_poll_borrow_pollable_t self);
+// Poll for completion on a set of pollables.
+// 
+// This function takes a list of pollables, which identify I/O sources of
+// interest, and waits until one or more of the events is ready for I/O.
+// 
+// The result `list<u32>` contains one or more indices of handles in the
+// argument list that is ready for I/O.
+// 
+// If the list contains more elements than can be indexed with a `u32`
+// value, this function traps.
+// 
+// A timeout can be implemented by adding a pollable from the
+// wasi-clocks API to the list.
+// 
+// This function does not return a `result`; polling in itself does not
+// do any I/O so it doesn't fail. If any of the I/O sources identified by
+// the pollables has an error, it is indicated by marking the source as
+// being reaedy for I/O.
+extern void wasi_io_poll_poll(wasi_io_poll_list_borrow_pollable_t *in, dapr_list_u32_t *ret);
+
+// Imported Functions from `wasi:io/streams@0.2.0`
+// Perform a non-blocking read from the stream.
+// 
+// This function returns a list of bytes containing the read data,
+// when successful. The returned list will contain up to `len` bytes;
+// it may return fewer than requested, but not more. The list is
+// empty when no bytes are available for reading at this time. The
+// pollable given by `subscribe` will be ready when more bytes are
+// available.
+// 
+// This function fails with a `stream-error` when the operation
+// encounters an error, giving `last-operation-failed`, or when the
+// stream is closed, giving `closed`.
+// 
+// When the caller gives a `len` of 0, it represents a request to
+// read 0 bytes. If the stream is still open, this call should
+// succeed and return an empty list, or otherwise fail with `closed`.
+// 
+// The `len` parameter is a `u64`, which could represent a list of u8 which
+// is not possible to allocate in wasm32, or not desirable to allocate as
+// as a return value by the callee. The callee may return a list of bytes
+// less than `len` in size while more bytes are available for reading.
+extern bool wasi_io_streams_method_input_stream_read(wasi_io_streams_borrow_input_stream_t self, uint64_t len, dapr_list_u8_t *ret, wasi_io_streams_stream_error_t *err);
+// Read bytes from a stream, after blocking until at least one byte can
+// be read. Except for blocking, behavior is identical to `read`.
+extern bool wasi_io_streams_method_input_stream_blocking_read(wasi_io_streams_borrow_input_stream_t self, uint64_t len, dapr_list_u8_t *ret, wasi_io_streams_stream_error_t *err);
+// Skip bytes from a stream. Returns number of bytes skipped.
+// 
+// Behaves identical to `read`, except instead of returning a list
+// of bytes, returns the number of bytes consumed from the stream.
+extern bool wasi_io_streams_method_input_stream_skip(wasi_io_streams_borrow_input_stream_t self, uint64_t len, uint64_t *ret, wasi_io_streams_stream_error_t *err);
+// Skip bytes from a stream, after blocking until at least one byte
+// can be skipped. Except for blocking behavior, identical to `skip`.
+extern bool wasi_io_streams_method_input_stream_blocking_skip(wasi_io_streams_borrow_input_stream_t self, uint64_t len, uint64_t *ret, wasi_io_streams_stream_error_t *err);
+// Create a `pollable` which will resolve once either the specified stream
+// has bytes available to read or the other end of the stream has been
+// closed.
+// The created `pollable` is a child resource of the `input-stream`.
+// Implementations may trap if the `input-stream` is dropped before
+// all derived `pollable`s created with this function are dropped.
+extern wasi_io_streams_own_pollable_t wasi_io_streams_method_input_stream_subscribe(wasi_io_streams_borrow_input_stream_t self);
+// Check readiness for writing. This function never blocks.
+// 
+// Returns the number of bytes permitted for the next call to `write`,
+// or an error. Calling `write` with more bytes than this function has
+// permitted will trap.
+// 
+// When this function returns 0 bytes, the `subscribe` pollable will
+// become ready when this function will report at least 1 byte, or an
+// error.
+extern bool wasi_io_streams_method_output_stream_check_write(wasi_io_streams_borrow_output_stream_t self, uint64_t *ret, wasi_io_streams_stream_error_t *err);
+// Perform a write. This function never blocks.
+// 
+// Precondition: check-write gave permit of Ok(n) and contents has a
+// length of less than or equal to n. Otherwise, this function will trap.
+// 
+// returns Err(closed) without writing if the stream has closed since
+// the last call to check-write provided a permit.
+extern bool wasi_io_streams_method_output_stream_write(wasi_io_streams_borrow_output_stream_t self, dapr_list_u8_t *contents, wasi_io_streams_stream_error_t *err);
+// Perform a write of up to 4096 bytes, and then flush the stream. Block
+// until all of these operations are complete, or an error occurs.
+// 
+// This is a convenience wrapper around the use of `check-write`,
+// `subscribe`, `write`, and `flush`, and is implemented with the
+// following pseudo-code:
+// 
+// ```text
+// let pollable = this.subscribe();
+// while !contents.is_empty() {
+//     // Wait for the stream to become writable
+//     pollable.block();
+//     let Ok(n) = this.check-write(); // eliding error handling
+//     let len = min(n, contents.len());
+//     let (chunk, rest) = contents.split_at(len);
+//     this.write(chunk  );            // eliding error handling
+//     contents = rest;
+// }
+// this.flush();
+// // Wait for completion of `flush`
+// pollable.block();
+// // Check for any errors that arose during `flush`
+// let _ = this.check-write();         // eliding error handling
+// ```
+extern bool wasi_io_streams_method_output_stream_blocking_write_and_flush(wasi_io_streams_borrow_output_stream_t self, dapr_list_u8_t *contents, wasi_io_streams_stream_error_t *err);
+// Request to flush buffered output. This function never blocks.
+// 
+// This tells the output-stream that the caller intends any buffered
+// output to be flushed. the output which is expected to be flushed
+// is all that has been passed to `write` prior to this call.
+// 
+// Upon calling this function, the `output-stream` will not accept any
+// writes (`check-write` will return `ok(0)`) until the flush has
+// completed. The `subscribe` pollable will become ready when the
+// flush has completed and the stream can accept more writes.
+extern bool wasi_io_streams_method_output_stream_flush(wasi_io_streams_borrow_output_stream_t self, wasi_io_streams_stream_error_t *err);
+// Request to flush buffered output, and block until flush completes
+// and stream is ready for writing again.
+extern bool wasi_io_streams_method_output_stream_blocking_flush(wasi_io_streams_borrow_output_stream_t self, wasi_io_streams_stream_error_t *err);
+// Create a `pollable` which will resolve once the output-stream
+// is ready for more writing, or an error has occurred. When this
+// pollable is ready, `check-write` will return `ok(n)` with n>0, or an
+// error.
+// 
+// If the stream is closed, this pollable is always ready immediately.
+// 
+// The created `pollable` is a child resource of the `output-stream`.
+// Implementations may trap if the `output-stream` is dropped before
+// all derived `pollable`s created with this function are dropped.
+extern wasi_io_streams_own_pollable_t wasi_io_streams_method_output_stream_subscribe(wasi_io_streams_borrow_output_stream_t self);
+// Write zeroes to a stream.
+// 
+// This should be used precisely like `write` with the exact same
+// preconditions (must use check-write first), but instead of
+// passing a list of bytes, you simply pass the number of zero-bytes
+// that should be written.
+extern bool wasi_io_streams_method_output_stream_write_zeroes(wasi_io_streams_borrow_output_stream_t self, uint64_t len, wasi_io_streams_stream_error_t *err);
+// Perform a write of up to 4096 zeroes, and then flush the stream.
+// Block until all of these operations are complete, or an error
+// occurs.
+// 
+// This is a convenience wrapper around the use of `check-write`,
+// `subscribe`, `write-zeroes`, and `flush`, and is implemented with
+// the following pseudo-code:
+// 
+// ```text
+// let pollable = this.subscribe();
+// while num_zeroes != 0 {
+//     // Wait for the stream to become writable
+//     pollable.block();
+//     let Ok(n) = this.check-write(); // eliding error handling
+//     let len = min(n, num_zeroes);
+//     this.write-zeroes(len);         // eliding error handling
+//     num_zeroes -= len;
+// }
+// this.flush();
+// // Wait for completion of `flush`
+// pollable.block();
+// // Check for any errors that arose during `flush`
+// let _ = this.check-write();         // eliding error handling
+// ```
+extern bool wasi_io_streams_method_output_stream_blocking_write_zeroes_and_flush(wasi_io_streams_borrow_output_stream_t self, uint64_t len, wasi_io_streams_stream_error_t *err);
+// Read from one stream and write to another.
+// 
+// The behavior of splice is equivalent to:
+// 1. calling `check-write` on the `output-stream`
+// 2. calling `read` on the `input-stream` with the smaller of the
+// `check-write` permitted length and the `len` provided to `splice`
+// 3. calling `write` on the `output-stream` with that read data.
+// 
+// Any error reported by the call to `check-write`, `read`, or
+// `write` ends the splice and reports that error.
+// 
+// This function returns the number of bytes transferred; it may be less
+// than `len`.
+extern bool wasi_io_streams_method_output_stream_splice(wasi_io_streams_borrow_output_stream_t self, wasi_io_streams_borrow_input_stream_t src, uint64_t len, uint64_t *ret, wasi_io_streams_stream_error_t *err);
+// Read from one stream and write to another, with blocking.
+// 
+// This is similar to `splice`, except that it blocks until the
+// `output-stream` is ready for writing, and the `input-stream`
+// is ready for reading, before performing the `splice`.
+extern bool wasi_io_streams_method_output_stream_blocking_splice(wasi_io_streams_borrow_output_stream_t self, wasi_io_streams_borrow_input_stream_t src, uint64_t len, uint64_t *ret, wasi_io_streams_stream_error_t *err);
+
 // Imported Functions from `pillion:dapr/invocation@0.1.0`
+// The request's body, to be written while the app reads it; once, and none where the request has no body. `closed`
+// says that the app reads no more: its answer says why.
+extern bool pillion_dapr_invocation_method_streaming_call_body(pillion_dapr_invocation_borrow_streaming_call_t self, pillion_dapr_invocation_own_output_stream_t *ret);
+// Ends the request's body: only now is it whole. The stream takes nothing any more. An error if it has ended before,
+// or went over its limit.
+extern bool pillion_dapr_invocation_method_streaming_call_finish(pillion_dapr_invocation_borrow_streaming_call_t self, pillion_dapr_invocation_error_t *err);
+// Ready when `response` doesn't have to wait.
+extern pillion_dapr_invocation_own_pollable_t pillion_dapr_invocation_method_streaming_call_subscribe(pillion_dapr_invocation_borrow_streaming_call_t self);
+// Waits for the answer's head; once. The app may answer before the request's body is at its end. Whatever status it
+// answers is a success of the call.
+extern bool pillion_dapr_invocation_method_streaming_call_response(pillion_dapr_invocation_borrow_streaming_call_t self, pillion_dapr_invocation_streaming_response_t *ret, pillion_dapr_invocation_error_t *err);
 // Calls an app by its id, or an HTTPEndpoint by its name. Whatever status it answers is a success of the call.
 // `ANY /v1.0/invoke/{app-id}/method/{path}`.
 extern bool pillion_dapr_invocation_invoke(dapr_string_t *app_id, pillion_dapr_invocation_request_t *request, pillion_dapr_invocation_response_t *ret, pillion_dapr_invocation_error_t *err);
+// Begins such a call with bodies that stream both ways; it lasts at most until the deadline of the guest's own call.
+// Without a body the request is whole at once. That the call is denied, or fails, is learned from `response`.
+extern bool pillion_dapr_invocation_invoke_streaming(dapr_string_t *app_id, pillion_dapr_invocation_request_head_t *request, bool has_body, pillion_dapr_invocation_own_streaming_call_t *ret, pillion_dapr_invocation_error_t *err);
+// Dapr's error behind that of a stream of this package; none if it is one of another stream.
+extern bool pillion_dapr_invocation_failure(pillion_dapr_invocation_borrow_io_error_t error, pillion_dapr_invocation_error_t *ret);
 
 // Imported Functions from `pillion:dapr/lock@0.1.0`
 // Takes a lock for so many seconds, more than 0; false where another owner has it. `POST /v1.0-alpha1/lock/{store}`.
@@ -1092,10 +1508,23 @@ extern bool pillion_dapr_lock_try_lock(dapr_string_t *store, dapr_string_t *reso
 extern bool pillion_dapr_lock_unlock(dapr_string_t *store, dapr_string_t *resource_id, dapr_string_t *owner, pillion_dapr_lock_unlock_status_t *ret, pillion_dapr_lock_error_t *err);
 
 // Imported Functions from `pillion:dapr/crypto@0.1.0`
+// What goes in; once.
+extern bool pillion_dapr_crypto_method_document_input(pillion_dapr_crypto_borrow_document_t self, pillion_dapr_crypto_own_output_stream_t *ret);
+// Ends what goes in: only now is it whole. An error if it has ended before, or went over its limit.
+extern bool pillion_dapr_crypto_method_document_finish(pillion_dapr_crypto_borrow_document_t self, pillion_dapr_crypto_error_t *err);
+// Ready when `output` doesn't have to wait.
+extern pillion_dapr_crypto_own_pollable_t pillion_dapr_crypto_method_document_subscribe(pillion_dapr_crypto_borrow_document_t self);
+// Waits for the beginning of what comes out; once. It is good only when it ends with `closed`: where it ends with
+// `last-operation-failed`, `failure` of `invocation` says why, and what came before is not the whole document.
+extern bool pillion_dapr_crypto_method_document_output(pillion_dapr_crypto_borrow_document_t self, pillion_dapr_crypto_own_input_stream_t *ret, pillion_dapr_crypto_error_t *err);
 // Encrypts a document. `PUT /v1.0-alpha1/crypto/{component}/encrypt`.
 extern bool pillion_dapr_crypto_encrypt(dapr_string_t *component, dapr_list_u8_t *data, pillion_dapr_crypto_encrypt_options_t *options, dapr_list_u8_t *ret, pillion_dapr_crypto_error_t *err);
 // Decrypts a document; `key-name` is needed where the document names none. `PUT /v1.0-alpha1/crypto/{component}/decrypt`.
 extern bool pillion_dapr_crypto_decrypt(dapr_string_t *component, dapr_list_u8_t *data, dapr_string_t *maybe_key_name, dapr_list_u8_t *ret, pillion_dapr_crypto_error_t *err);
+// Encrypts a document that streams. That it is denied, or fails, is learned from `output`.
+extern bool pillion_dapr_crypto_encrypt_streaming(dapr_string_t *component, pillion_dapr_crypto_encrypt_options_t *options, pillion_dapr_crypto_own_document_t *ret, pillion_dapr_crypto_error_t *err);
+// Decrypts a document that streams. That it is denied, or fails, is learned from `output`.
+extern bool pillion_dapr_crypto_decrypt_streaming(dapr_string_t *component, dapr_string_t *maybe_key_name, pillion_dapr_crypto_own_document_t *ret, pillion_dapr_crypto_error_t *err);
 
 // Imported Functions from `pillion:dapr/conversation@0.1.0`
 // Talks to a model. `POST /v1.0-alpha2/conversation/{component}/converse`.
@@ -1308,13 +1737,69 @@ void pillion_dapr_configuration_result_string_error_free(pillion_dapr_configurat
 
 void pillion_dapr_configuration_result_void_error_free(pillion_dapr_configuration_result_void_error_t *ptr);
 
+extern void wasi_io_error_error_drop_own(wasi_io_error_own_error_t handle);
+
+extern void wasi_io_error_error_drop_borrow(wasi_io_error_borrow_error_t handle);
+
+extern wasi_io_error_borrow_error_t wasi_io_error_borrow_error(wasi_io_error_own_error_t handle);
+
+extern void wasi_io_poll_pollable_drop_own(wasi_io_poll_own_pollable_t handle);
+
+extern void wasi_io_poll_pollable_drop_borrow(wasi_io_poll_borrow_pollable_t handle);
+
+extern wasi_io_poll_borrow_pollable_t wasi_io_poll_borrow_pollable(wasi_io_poll_own_pollable_t handle);
+
+void wasi_io_poll_list_borrow_pollable_free(wasi_io_poll_list_borrow_pollable_t *ptr);
+
+void dapr_list_u32_free(dapr_list_u32_t *ptr);
+
+void wasi_io_streams_stream_error_free(wasi_io_streams_stream_error_t *ptr);
+
+extern void wasi_io_streams_input_stream_drop_own(wasi_io_streams_own_input_stream_t handle);
+
+extern void wasi_io_streams_input_stream_drop_borrow(wasi_io_streams_borrow_input_stream_t handle);
+
+extern wasi_io_streams_borrow_input_stream_t wasi_io_streams_borrow_input_stream(wasi_io_streams_own_input_stream_t handle);
+
+extern void wasi_io_streams_output_stream_drop_own(wasi_io_streams_own_output_stream_t handle);
+
+extern void wasi_io_streams_output_stream_drop_borrow(wasi_io_streams_borrow_output_stream_t handle);
+
+extern wasi_io_streams_borrow_output_stream_t wasi_io_streams_borrow_output_stream(wasi_io_streams_own_output_stream_t handle);
+
+void wasi_io_streams_result_list_u8_stream_error_free(wasi_io_streams_result_list_u8_stream_error_t *ptr);
+
+void wasi_io_streams_result_u64_stream_error_free(wasi_io_streams_result_u64_stream_error_t *ptr);
+
+void wasi_io_streams_result_void_stream_error_free(wasi_io_streams_result_void_stream_error_t *ptr);
+
 void pillion_dapr_invocation_error_free(pillion_dapr_invocation_error_t *ptr);
+
+void pillion_dapr_invocation_header_free(pillion_dapr_invocation_header_t *ptr);
 
 void pillion_dapr_invocation_request_free(pillion_dapr_invocation_request_t *ptr);
 
 void pillion_dapr_invocation_response_free(pillion_dapr_invocation_response_t *ptr);
 
+void pillion_dapr_invocation_request_head_free(pillion_dapr_invocation_request_head_t *ptr);
+
+extern void pillion_dapr_invocation_streaming_call_drop_own(pillion_dapr_invocation_own_streaming_call_t handle);
+
+extern void pillion_dapr_invocation_streaming_call_drop_borrow(pillion_dapr_invocation_borrow_streaming_call_t handle);
+
+extern pillion_dapr_invocation_borrow_streaming_call_t pillion_dapr_invocation_borrow_streaming_call(pillion_dapr_invocation_own_streaming_call_t handle);
+
+void pillion_dapr_invocation_option_own_output_stream_free(pillion_dapr_invocation_option_own_output_stream_t *ptr);
+
+void pillion_dapr_invocation_result_void_error_free(pillion_dapr_invocation_result_void_error_t *ptr);
+
+void pillion_dapr_invocation_result_streaming_response_error_free(pillion_dapr_invocation_result_streaming_response_error_t *ptr);
+
 void pillion_dapr_invocation_result_response_error_free(pillion_dapr_invocation_result_response_error_t *ptr);
+
+void pillion_dapr_invocation_result_own_streaming_call_error_free(pillion_dapr_invocation_result_own_streaming_call_error_t *ptr);
+
+void pillion_dapr_invocation_option_error_free(pillion_dapr_invocation_option_error_t *ptr);
 
 void pillion_dapr_lock_error_free(pillion_dapr_lock_error_t *ptr);
 
@@ -1326,7 +1811,21 @@ void pillion_dapr_crypto_error_free(pillion_dapr_crypto_error_t *ptr);
 
 void pillion_dapr_crypto_encrypt_options_free(pillion_dapr_crypto_encrypt_options_t *ptr);
 
+extern void pillion_dapr_crypto_document_drop_own(pillion_dapr_crypto_own_document_t handle);
+
+extern void pillion_dapr_crypto_document_drop_borrow(pillion_dapr_crypto_borrow_document_t handle);
+
+extern pillion_dapr_crypto_borrow_document_t pillion_dapr_crypto_borrow_document(pillion_dapr_crypto_own_document_t handle);
+
+void pillion_dapr_crypto_option_own_output_stream_free(pillion_dapr_crypto_option_own_output_stream_t *ptr);
+
+void pillion_dapr_crypto_result_void_error_free(pillion_dapr_crypto_result_void_error_t *ptr);
+
+void pillion_dapr_crypto_result_own_input_stream_error_free(pillion_dapr_crypto_result_own_input_stream_error_t *ptr);
+
 void pillion_dapr_crypto_result_list_u8_error_free(pillion_dapr_crypto_result_list_u8_error_t *ptr);
+
+void pillion_dapr_crypto_result_own_document_error_free(pillion_dapr_crypto_result_own_document_error_t *ptr);
 
 void pillion_dapr_conversation_error_free(pillion_dapr_conversation_error_t *ptr);
 

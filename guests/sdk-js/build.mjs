@@ -71,7 +71,9 @@ async function writeWorld(imports, exports) {
     ...workflows,
   ];
   await mkdir(join(work, 'wit/deps'), { recursive: true });
-  await cp(await witFolder('wit', 'wit/dapr'), join(work, 'wit/deps/dapr'), { recursive: true });
+  const dapr = await witFolder('wit', 'wit/dapr');
+  await cp(dapr, join(work, 'wit/deps/dapr'), { recursive: true });
+  await cp(join(dapr, 'deps/io.wit'), join(work, 'wit/deps/io.wit'));
   await cp(await witFolder('wit-workflow', 'wit/workflow'), join(work, 'wit/deps/workflow'), { recursive: true });
   await cp(await witFolder('wit-nn', 'wit/deps/wasi-nn-0.2.0-rc-2024-10-28'), join(work, 'wit/deps/nn'), { recursive: true });
   const world = `package pillion:guest;\nworld guest {\n  ${lines.join('\n  ')}\n}\n`;

@@ -39,9 +39,13 @@ apps:
     wasm:
       source: {}
       on: [{{ pubsub: pubsub, topic: orders }}]
-      allow: {{ state: [statestore], publish: [pubsub/orders] }}
+      allow: {{ state: [statestore], publish: [pubsub/orders], invoke: [echo] }}
+  - appID: echo
+    appDirPath: .
+    wasm: {{ source: {} }}
 ",
-        guest.display()
+        guest.display(),
+        common::guest("http-echo").display()
     )
 }
 
@@ -63,7 +67,7 @@ fn expect(answer: &Answer, status: u16, body: &str) {
 }
 
 /// The same for every language.
-fn shop(name: &str, thrown: &str) {
+fn shop(name: &str, thrown: &str, streams: bool) {
     let Some(guest) = guest(name) else { return };
     let dir = tempfile::tempdir().expect("a folder");
     let (mut running, [app, dapr]) = start(&guest, dir.path());
@@ -91,28 +95,33 @@ fn shop(name: &str, thrown: &str) {
     assert!(failed.status == 500 && failed.text().contains(thrown), "{}: {}", failed.status, failed.text());
     assert_eq!(get(&url("/nothing")).status, 404);
 
+    // Where the SDK has streaming calls, each part comes back before the next one is written.
+    if streams {
+        expect(&get(&url("/relay")), 200, "200000 true");
+    }
+
     let (status, printed) = running.interrupt();
     assert!(status.success() && !printed.contains("panicked"), "{printed}");
 }
 
 #[test]
 fn a_shop_in_javascript() {
-    shop("js-shop", "Error: thrown on purpose");
+    shop("js-shop", "Error: thrown on purpose", true);
 }
 
 #[test]
 fn a_shop_in_python() {
-    shop("py-shop", "RuntimeError: raised on purpose");
+    shop("py-shop", "RuntimeError: raised on purpose", true);
 }
 
 #[test]
 fn a_shop_in_go() {
-    shop("go-shop", "failed on purpose");
+    shop("go-shop", "failed on purpose", false);
 }
 
 #[test]
 fn a_shop_in_c() {
-    shop("c-shop", "failed on purpose");
+    shop("c-shop", "failed on purpose", false);
 }
 
 /// The commands of a guide's first block, without what is said of them.
@@ -202,8 +211,10 @@ fn templates_bring_the_whole_sdk_and_every_interface() {
         ("javascript", "guests/sdk-js/src", "pillion-sdk/src"),
         ("javascript", "guests/sdk-js/types", "pillion-sdk/types"),
         ("javascript", "wit/dapr", "pillion-sdk/wit"),
+        ("javascript", "wit/dapr/deps", "pillion-sdk/wit/deps"),
         ("python", "guests/sdk-python/pillion_sdk", "pillion-sdk/pillion_sdk"),
         ("python", "wit/dapr", "pillion-sdk/pillion_sdk/wit"),
+        ("python", "wit/dapr/deps", "pillion-sdk/pillion_sdk/wit/deps"),
     ];
     for template in ["javascript", "python"] {
         assert!(common::run(&["new", template, template], dir.path()).status.success());

@@ -3,7 +3,7 @@
 use crate::{Guest, Limits};
 use futures_util::future::BoxFuture;
 use http::{Method, Request, Response};
-use pillion_api::pubsub::{Destination, Source, Subscription};
+use pillion_api::pubsub::{Bulk, Destination, Source, Subscription};
 use pillion_api::{Body, Metadata, policy::Allow};
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
@@ -109,6 +109,8 @@ pub enum On {
         metadata: Metadata,
         /// Whether the app asks its sidecar for them, rather than wait at its port.
         streaming: bool,
+        /// Present where several come at once.
+        bulk: Option<Bulk>,
     },
     /// Events of the input binding of this name.
     Binding(String),
@@ -127,6 +129,7 @@ impl Trigger {
     /// The handler that a dapr guest needs for it.
     pub(crate) fn handler(&self) -> &'static str {
         match self.on {
+            On::Topic { bulk: Some(_), .. } => "bulk-topic-handler",
             On::Topic { .. } => "topic-handler",
             On::Binding(_) => "binding-handler",
             On::Job(_) => "job-handler",
@@ -136,7 +139,7 @@ impl Trigger {
 
     /// What it subscribes to, if it is a topic.
     pub(crate) fn subscription(&self) -> Option<Subscription> {
-        let On::Topic { pubsub, topic, dead_letter, metadata, streaming } = &self.on else { return None };
+        let On::Topic { pubsub, topic, dead_letter, metadata, streaming, bulk } = &self.on else { return None };
         Some(Subscription {
             pubsub: pubsub.clone(),
             topic: topic.clone(),
@@ -144,7 +147,7 @@ impl Trigger {
             default: Some(Destination::Guest(self.guest.clone())),
             metadata: metadata.clone(),
             dead_letter_topic: dead_letter.clone(),
-            bulk: None,
+            bulk: *bulk,
             source: if *streaming { Source::Streaming } else { Source::Declarative },
         })
     }

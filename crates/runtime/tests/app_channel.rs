@@ -92,6 +92,7 @@ async fn what_can_not_work_is_refused_when_the_app_is_made() {
             dead_letter: None,
             metadata: pillion_api::Metadata::new(),
             streaming: false,
+            bulk: None,
         },
         guest: "c".into(),
     };
@@ -135,6 +136,7 @@ async fn an_event_goes_to_its_guest_and_the_answer_means_what_it_means_to_daprd(
             dead_letter: Some("dead".into()),
             metadata: pillion_api::Metadata::new(),
             streaming: false,
+            bulk: None,
         },
         guest: "ok".into(),
     };

@@ -22,6 +22,7 @@ fn app(runtime: &Runtime, name: &str, publish: &str) -> (App, Arc<Double>) {
         dead_letter: None,
         metadata: Metadata::new(),
         streaming: false,
+        bulk: None,
     };
     let trigger = Trigger { on, guest: name.into() };
     let limits = Limits { host_buffers: 1000, ..Limits::default() };

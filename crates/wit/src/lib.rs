@@ -18,5 +18,8 @@ wasmtime::component::bindgen!({
     },
     exports: { default: async },
     trappable_error_type: { "pillion:dapr/types.error" => Failure },
-    with: { "pillion:dapr/secrets.secret": pillion_api::secrets::Secret },
+    with: {
+        "pillion:dapr/secrets.secret": pillion_api::secrets::Secret,
+        "wasi:io": wasmtime_wasi::p2::bindings::io,
+    },
 });

@@ -1,5 +1,6 @@
 //! Every function of every building block, on the component `c`.
 
+use crate::streams;
 use pillion_sdk::actors::{self, Reminder, Timer};
 use pillion_sdk::bindings::service::pillion::dapr::types::{Actor, Request};
 use pillion_sdk::conversation::{self, Input, Message, Said};
@@ -7,6 +8,7 @@ use pillion_sdk::crypto::{self, EncryptOptions};
 use pillion_sdk::jobs::{self, ConstantPolicy, FailurePolicy, Job};
 use pillion_sdk::state::{self, Entry, Operation, ReadOptions, Removal, WriteOptions};
 use pillion_sdk::{Result, configuration, invocation, lock, output, pubsub, secrets, sidecar_metadata, workflow};
+use std::io::Write;
 
 pub fn call(name: &str) -> Result<String> {
     match name.split_once('.').unwrap_or((name, "")) {
@@ -111,20 +113,33 @@ fn of_configuration(function: &str) -> Result<String> {
 }
 
 fn of_crypto(function: &str) -> Result<String> {
+    let options = EncryptOptions {
+        key_name: "k".into(),
+        key_wrap_algorithm: "A256KW".into(),
+        data_encryption_cipher: None,
+        omit_decryption_key_name: false,
+        decryption_key_name: None,
+    };
     match function {
-        "encrypt" => {
-            let options = EncryptOptions {
-                key_name: "k".into(),
-                key_wrap_algorithm: "A256KW".into(),
-                data_encryption_cipher: None,
-                omit_decryption_key_name: false,
-                decryption_key_name: None,
-            };
-            crypto::encrypt("c", b"plain", &options).map(text)
+        "encrypt" => crypto::encrypt("c", b"plain", &options).map(text),
+        "encrypt-streaming" => {
+            crypto::encrypt_streaming("c", &options).and_then(|document| through(&document, b"plain"))
+        }
+        "decrypt-streaming" => {
+            crypto::decrypt_streaming("c", Some("k")).and_then(|document| through(&document, b"encrypted"))
         }
         "decrypt" => crypto::decrypt("c", b"encrypted", Some("k")).map(text),
         _ => unknown(function),
     }
+}
+
+/// What comes out of a document that streams.
+fn through(document: &crypto::Document, data: &[u8]) -> Result<String> {
+    let written = document.input().map(|mut stream| stream.write_all(data));
+    document.finish()?;
+    document.subscribe().block();
+    let output = document.output()?;
+    Ok(if matches!(written, Some(Ok(()))) { streams::whole(output) } else { format!("{written:?}") })
 }
 
 fn of_jobs(function: &str) -> Result<String> {
@@ -201,6 +216,21 @@ fn of_the_rest(name: &str) -> Result<String> {
                 Request { method: "PUT".into(), path: "/a b?q=1".replace(' ', "%20"), headers, body: b"data".to_vec() };
             invocation::invoke("c", &request).map(|response| format!("{} {}", response.status, text(response.body)))
         }
+        "invocation.invoke-streaming" => {
+            let call = streams::begin("c", "/a%20b?q=1", true)?;
+            let written = call.body().map(|mut stream| stream.write_all(b"da").and_then(|()| stream.write_all(b"ta")));
+            call.finish()?;
+            call.subscribe().block();
+            let response = call.response()?;
+            let answer = streams::whole(response.body);
+            // A denied call closes what nobody reads.
+            Ok(if matches!(written, Some(Ok(()))) {
+                format!("{} {answer}", response.status)
+            } else {
+                format!("{written:?}")
+            })
+        }
+        "invocation.failure" => Ok(streams::whole(streams::begin("c", "/broken", false)?.response()?.body)),
         "lock.try-lock" => lock::try_lock("c", "r", "me", 5).map(|taken| taken.to_string()),
         "lock.unlock" => lock::unlock("c", "r", "me").map(|status| format!("{status:?}")),
         "conversation.converse" => {

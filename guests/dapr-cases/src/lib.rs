@@ -3,6 +3,7 @@
 mod calls;
 mod events;
 mod hostile;
+mod streams;
 
 use pillion_sdk::http::{self, Request, Response};
 
@@ -15,6 +16,7 @@ impl http::Handler for Cases {
         let path = request.route().trim_start_matches('/').to_owned();
         match path.split_once('/') {
             Some(("call", call)) => Ok(said(calls::call(call))),
+            Some(("stream", what)) => Ok(said(streams::run(what))),
             Some(("hostile", what)) => Ok(said(hostile::run(what))),
             Some(("fail", why)) => Err(why.to_owned()),
             Some(("status", status)) => Ok(http::text(status.parse().unwrap_or(0), "as asked")),

@@ -23,3 +23,6 @@
 /// <reference path="./pillion-workflow-context.d.ts" />
 /// <reference path="./pillion-workflow-workflow-handler.d.ts" />
 /// <reference path="./pillion-workflow-failures.d.ts" />
+/// <reference path="./wasi-io-error.d.ts" />
+/// <reference path="./wasi-io-poll.d.ts" />
+/// <reference path="./wasi-io-streams.d.ts" />

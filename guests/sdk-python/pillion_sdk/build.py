@@ -71,7 +71,9 @@ def run(world: list[str], arguments: list[str]) -> None:
         fail("componentize-py is not installed\nhint: pip install componentize-py")
     with tempfile.TemporaryDirectory(prefix="pillion-py-") as work:
         wit = Path(work, "wit")
-        shutil.copytree(wit_folder("wit", "wit/dapr"), wit / "deps/dapr")
+        dapr = wit_folder("wit", "wit/dapr")
+        shutil.copytree(dapr, wit / "deps/dapr")
+        shutil.copyfile(dapr / "deps/io.wit", wit / "deps/io.wit")
         shutil.copytree(wit_folder("wit_workflow", "wit/workflow"), wit / "deps/workflow")
         shutil.copytree(wit_folder("wit-nn", "wit/deps/wasi-nn-0.2.0-rc-2024-10-28"), wit / "deps/nn")
         body = "\n  ".join(world)

@@ -39,6 +39,7 @@ pub mod http;
 pub mod pubsub;
 pub mod secrets;
 pub mod state;
+pub mod streams;
 pub mod workflows;
 
 pub use bindings::service::pillion::dapr::types::{Error, Metadata};

@@ -81,8 +81,8 @@ fn trigger(trigger: &crate::manifest::Trigger) -> pillion_runtime::Trigger {
     use crate::manifest::TriggerKind;
     use pillion_runtime::On;
     let on = match trigger.kind.clone() {
-        TriggerKind::Topic { pubsub, topic, dead_letter, metadata, streaming } => {
-            On::Topic { pubsub, topic, dead_letter, metadata, streaming }
+        TriggerKind::Topic { pubsub, topic, dead_letter, metadata, streaming, bulk } => {
+            On::Topic { pubsub, topic, dead_letter, metadata, streaming, bulk }
         }
         TriggerKind::Binding(name) => On::Binding(name),
         TriggerKind::Job(name) => On::Job(name),

@@ -58,6 +58,7 @@ pub(crate) const BLOCKS: &[Block] = &[
     Block { path: "apps[].wasm.guests.<name>", keys: GUEST },
     Block { path: "apps[].wasm.routes[]", keys: ROUTE },
     Block { path: "apps[].wasm.on[]", keys: ON },
+    Block { path: "apps[].wasm.on[].bulkSubscribe", keys: BULK },
     Block { path: "apps[].wasm.workflows", keys: WORKFLOWS },
     Block { path: "apps[].wasm.actors[]", keys: ACTOR },
     Block { path: "apps[].wasm.actors[].reentrancy", keys: REENTRANCY },
@@ -198,11 +199,23 @@ pub(super) const ON: &[Key] = &[
         "false",
         "whether a daprd streams them to the app, which needs no port for that then",
     ),
+    key("bulkSubscribe", "mapping", "", "how many messages come at once; a dapr guest has a bulk-topic-handler then"),
     key("binding", "text", "", "an input binding"),
     key("job", "text", "", "a job"),
     key("configuration", "text", "", "a configuration store, followed from the start"),
     key("keys", "list of texts", "all", "the keys of it"),
     key("guest", "text", "the only guest", "the guest that is started"),
+];
+
+pub(super) const BULK: &[Key] = &[
+    key("enabled", "true or false", "false", "whether messages come several at once"),
+    key("maxMessagesCount", "number", "100", "at most so many, and at most 10000"),
+    key(
+        "maxAwaitDurationMs",
+        "number",
+        "1000",
+        "milliseconds that the first of them waits for the others, at most 60000",
+    ),
 ];
 
 pub(super) const WORKFLOWS: &[Key] = &[

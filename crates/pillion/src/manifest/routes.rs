@@ -2,17 +2,21 @@
 
 use super::{
     Actor, Guest, Route, RouteTarget, Trigger, TriggerKind, Workflows,
-    keys::{self, ON, ROUTE},
+    keys::{self, BULK, ON, ROUTE},
     paths::{Base, Wanted},
     wasm::is_name,
 };
 use http::Method;
-use pillion_api::{diagnostic::Severity, path};
+use pillion_api::{diagnostic::Severity, path, pubsub::Bulk};
 use pillion_sidecar::yaml::{Entry, Fields, Findings, Node, Unknown, shown};
 use std::collections::BTreeMap;
 
 /// How many routes, and how many triggers, one app may have.
 pub(super) const MAX_ROUTES: usize = 1000;
+
+/// Messages of one bulk delivery, and how long the first of them may wait for the others.
+const MAX_BULK_MESSAGES: i64 = 10_000;
+const MAX_BULK_AWAIT_MS: i64 = 60_000;
 
 /// How many names a hint lists.
 const MAX_HINT: usize = 10;
@@ -228,6 +232,7 @@ fn read_trigger(node: &Node, owner: &str, names: &Names, findings: &mut Findings
         ("deadLetterTopic", "pubsub"),
         ("metadata", "pubsub"),
         ("streaming", "pubsub"),
+        ("bulkSubscribe", "pubsub"),
         ("keys", "configuration"),
     ] {
         let wrong = kind.as_ref().is_some_and(|kind| key_of(kind) != with);
@@ -256,6 +261,11 @@ fn read_kind(fields: &mut Fields<'_>, findings: &mut Findings) -> Option<Trigger
     let dead_letter = fields.text("deadLetterTopic", findings).map(str::to_owned);
     let metadata = fields.text_map("metadata", findings);
     let streaming = fields.flag("streaming", findings).unwrap_or(false);
+    let bulk = read_bulk(fields, findings);
+    if streaming && bulk.is_some() {
+        let message = format!("{}: `streaming` and `bulkSubscribe` exclude each other", fields.owner());
+        findings.error_hint(fields.at(), message, "Dapr streams events one by one: leave one of the two out");
+    }
     let keys = fields.texts("keys", findings).into_iter().map(|(_, key)| key.to_owned()).collect();
     match [pubsub, binding, job, configuration].into_iter().flatten().collect::<Vec<_>>().as_slice() {
         [] => {
@@ -287,7 +297,23 @@ fn read_kind(fields: &mut Fields<'_>, findings: &mut Findings) -> Option<Trigger
         return None;
     }
     let topic = fields.required_text("topic", findings).map(str::to_owned);
-    Some(TriggerKind::Topic { pubsub: pubsub?, topic: topic?, dead_letter, metadata, streaming })
+    Some(TriggerKind::Topic { pubsub: pubsub?, topic: topic?, dead_letter, metadata, streaming, bulk })
+}
+
+/// Dapr's words and defaults; what is not enabled is not there.
+fn read_bulk(fields: &mut Fields<'_>, findings: &mut Findings) -> Option<Bulk> {
+    let owner = format!("{}: `bulkSubscribe`", fields.owner());
+    let mut bulk = Fields::open(fields.node("bulkSubscribe")?, owner, findings)?;
+    let enabled = bulk.flag("enabled", findings).unwrap_or(false);
+    let messages = bulk.integer("maxMessagesCount", 1..=MAX_BULK_MESSAGES, findings);
+    let wait = bulk.integer("maxAwaitDurationMs", 1..=MAX_BULK_AWAIT_MS, findings);
+    keys::close(bulk, &[BULK], Unknown::Error, findings);
+    let default = Bulk::default();
+    let bulk = Bulk {
+        max_messages: messages.and_then(|count| usize::try_from(count).ok()).unwrap_or(default.max_messages),
+        max_await_ms: wait.and_then(|wait| u64::try_from(wait).ok()).unwrap_or(default.max_await_ms),
+    };
+    enabled.then_some(bulk)
 }
 
 /// A guest that nothing reaches is most likely a forgotten route.

@@ -9,7 +9,7 @@ use super::{
     workflows::{self, Workflows},
 };
 use http::Method;
-use pillion_api::{Metadata, path, policy::Allow};
+use pillion_api::{Metadata, path, policy::Allow, pubsub::Bulk};
 use pillion_runtime::Mode;
 use pillion_sidecar::yaml::{Entry, Fields, Findings, Node, Place, Unknown, shown};
 use std::{
@@ -130,6 +130,8 @@ pub(crate) enum TriggerKind {
         metadata: Metadata,
         /// Whether daprd streams them, rather than post them to the app's port.
         streaming: bool,
+        /// Present where several come at once.
+        bulk: Option<Bulk>,
     },
     /// Events of an input binding.
     Binding(String),

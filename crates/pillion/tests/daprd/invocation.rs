@@ -59,6 +59,24 @@ fn streams_and_large_bodies_come_whole() {
     }
 }
 
+/// A guest's own calls, whose bodies are far larger than any buffer on the way.
+#[test]
+fn a_typed_guest_streams_both_ways() {
+    const CASES: &str = "{ source: dapr-cases.wasm, allow: { invoke: [echo] } }";
+    for protocol in ["http", "grpc"] {
+        let Some(tools) = tools("a_typed_guest_streams_both_ways") else { return };
+        let network = Network::new(tools);
+        let _echo = Setup::new("echo", ECHO, bus()).protocol(protocol).start_in(&network);
+        let other = Setup::new("other", CASES, "").start_in(&network);
+        let answer = other.dapr("GET", "/v1.0/invoke/other/method/stream/relay/echo/3000000", &[], b"");
+        let text = answer.text();
+        assert_eq!(answer.status, 200, "{protocol}: {text}\n{}", other.daprd.log());
+        // Beside the body, the answer has the request's head.
+        let bytes = text.split_once(' ').and_then(|(_, body)| body.parse::<u32>().ok());
+        assert!(bytes.is_some_and(|bytes| bytes >= 3_000_000), "{protocol}: {text}");
+    }
+}
+
 #[test]
 fn another_app_can_not_send_events_by_invoking_them() {
     for protocol in ["http", "grpc"] {

@@ -65,3 +65,26 @@ fn an_order_goes_by_redis_and_sqlite_as_well() {
         check(&mut behind, &format!(r#"{{"order":{n}}}"#));
     }
 }
+
+#[test]
+fn messages_come_in_bulk_where_on_asks_for_it() {
+    let test = "messages_come_in_bulk_where_on_asks_for_it";
+    for protocol in ["http", "grpc"] {
+        let Some(tools) = tools(test) else { return };
+        let on = "{ pubsub: pubsub, topic: many, bulkSubscribe: { enabled: true, maxMessagesCount: 5, maxAwaitDurationMs: 2000 } }";
+        let wasm = format!("{{ source: dapr-cases.wasm, on: [{on}], allow: {{ state: [notes] }} }}");
+        // daprd's in-memory broker waits for each message before it hands out the next one.
+        let network = Network::new(tools);
+        let Some(redis) = Redis::start(test, network.dir.path()) else { return };
+        let resources = redis.component("pubsub", "pubsub.redis", &[]) + &component("notes", "state.in-memory", &[]);
+        let behind = Setup::new("bulk", wasm, resources).protocol(protocol).start_in(&network);
+        for n in 0..5 {
+            let answer = behind.dapr("POST", "/v1.0/publish/pubsub/many", &[], n.to_string().as_bytes());
+            assert_eq!(answer.status, 204, "{}", answer.text());
+        }
+        let noted = |key: &str| behind.dapr("GET", &format!("/v1.0/state/notes/{key}"), &[], b"").text();
+        assert!(until(|| noted("all") == "5"), "{protocol}: {} came\n{}", noted("all"), behind.daprd.log());
+        // daprd hands them over when there are five, or when the first has waited.
+        assert!(noted("most").parse::<u32>().is_ok_and(|most| most > 1), "{protocol}: at most {}", noted("most"));
+    }
+}

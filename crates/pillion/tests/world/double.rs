@@ -2,27 +2,36 @@
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use futures_util::StreamExt;
-use futures_util::stream;
+use futures_util::{Stream, StreamExt, stream};
 use http::Response;
+use http_body::Frame;
+use http_body_util::{BodyExt, StreamBody};
 use pillion_api::{
-    Body, Invocation, Metadata, Result, Sidecar, Target,
+    Body, Code, Error, Invocation, Metadata, Result, Sidecar, Target,
     actors::{self, Actor},
     bindings, body, configuration, conversation, crypto, jobs, lock,
     metadata::SidecarMetadata,
     pubsub, secrets, state, workflow,
 };
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::Semaphore;
 
 /// The largest body that a test reads.
 const MAX_BODY: u64 = 1 << 20;
 
 /// Says yes to everything.
-#[derive(Default)]
 pub struct Double {
     pub seen: Mutex<Vec<String>>,
     /// What a follower of configuration gets, after its subscription.
     pub updates: Mutex<Vec<configuration::Items>>,
+    /// Has one more for each streaming call that was dropped before its end.
+    pub gone: Arc<Semaphore>,
+}
+
+impl Default for Double {
+    fn default() -> Self {
+        Self { seen: Mutex::default(), updates: Mutex::default(), gone: Arc::new(Semaphore::new(0)) }
+    }
 }
 
 impl Double {
@@ -54,6 +63,31 @@ pub fn values(key: &str, value: &str) -> configuration::Items {
     [(key.to_owned(), item)].into()
 }
 
+/// Says that whoever held it let it go.
+struct Gone(Arc<Semaphore>);
+
+impl Drop for Gone {
+    fn drop(&mut self) {
+        self.0.add_permits(1);
+    }
+}
+
+fn of_pieces(pieces: impl Stream<Item = Result<Bytes>> + Send + 'static) -> Body {
+    StreamBody::new(pieces.map(|piece| piece.map(Frame::data))).boxed_unsync()
+}
+
+fn endless(gone: Gone) -> Body {
+    of_pieces(stream::repeat(Bytes::from_static(&[b'x'; 10_000])).map(move |piece| {
+        let _held = &gone;
+        Ok(piece)
+    }))
+}
+
+fn broken() -> Body {
+    let cut = Error::new(Code::DirectInvoke, "the wire was cut");
+    of_pieces(stream::iter([Ok(Bytes::from_static(b"half")), Err(cut)]))
+}
+
 #[async_trait]
 impl Sidecar for Double {
     fn app_id(&self) -> &str {
@@ -62,13 +96,30 @@ impl Sidecar for Double {
 
     async fn invoke(&self, invocation: Invocation) -> Result<Response<Body>> {
         let (parts, body) = invocation.request.into_parts();
+        let gone = Gone(Arc::clone(&self.gone));
+        match parts.uri.path() {
+            "/echo" => return Ok(Response::new(body)),
+            "/endless" => return Ok(Response::new(endless(gone))),
+            "/never" => {
+                let _held = (gone, body);
+                return std::future::pending().await;
+            }
+            "/once" => {
+                let mut body = body;
+                let _read = body.frame().await;
+                let _held = (gone, body);
+                return std::future::pending().await;
+            }
+            _ => {}
+        }
         let body = body::collect(body, MAX_BODY).await?;
         let Target::App(app) = invocation.target else { panic!("an app") };
         let header = |name: &str| parts.headers.get(name).map(|value| value.to_str().expect("text").to_owned());
         let (own, caller) = (header("x-own"), header("dapr-caller-app-id"));
         self.saw(format!("invoke {app} {} {} own={own:?} caller={caller:?} {}", parts.method, parts.uri, text(&body)));
         assert!(header("traceparent").is_some(), "the trace goes on");
-        let mut response = Response::new(body::full("answer"));
+        let answer = if parts.uri.path() == "/broken" { broken() } else { body::full("answer") };
+        let mut response = Response::new(answer);
         *response.status_mut() = http::StatusCode::ACCEPTED;
         Ok(response)
     }

@@ -41,7 +41,10 @@ apps:
   - appID: app
     appDirPath: .
     appPort: {app}
-    wasm: {{ source: dapr-cases.wasm, allow: {{ invoke: [app] }} }}
+    wasm: {{ source: dapr-cases.wasm, allow: {{ invoke: [app, echo] }} }}
+  - appID: echo
+    appDirPath: .
+    wasm: {{ source: http-echo.wasm }}
   - appID: shipping
     appDirPath: .
     appPort: {shipping}
@@ -55,7 +58,9 @@ apps:
     daprHTTPPort: {circle}
     wasm:
       source: dapr-cases.wasm
-      on: [{{ pubsub: pubsub, topic: circle }}]
+      on:
+        - {{ pubsub: pubsub, topic: circle }}
+        - {{ pubsub: pubsub, topic: many, bulkSubscribe: {{ enabled: true, maxMessagesCount: 5, maxAwaitDurationMs: 10000 }} }}
       allow: {{ publish: [pubsub/circle], state: [notes] }}
   - appID: vault
     appDirPath: .
@@ -83,6 +88,7 @@ impl World {
         copy("dapr-counter");
         copy("dapr-orders");
         copy("dapr-shipping");
+        copy("http-echo");
         let ports = free_ports();
         fs::create_dir(dir.path().join("components")).expect("a folder");
         let components = COMPONENTS.replace("FOLDER", &dir.path().display().to_string());
@@ -134,6 +140,21 @@ fn the_building_blocks_of_one_run() {
     // A guest that calls itself without end: all calls of the chain are answered.
     let endless = get(&world.url(1, "/hostile/endless"));
     assert!(endless.status == 200 && endless.text().contains("circle"), "{}: {}", endless.status, endless.text());
+
+    // A call streams both ways: what comes back is far more than what any side holds.
+    let relayed = get(&world.url(1, "/stream/relay/echo/3000000")).text();
+    let bytes = relayed.split_once(' ').and_then(|(_, body)| body.parse::<u32>().ok());
+    assert!(bytes.is_some_and(|bytes| bytes >= 3_000_000), "{relayed}");
+
+    // Messages come several at once where the guest asks for it.
+    let many = world.url(4, "/v1.0/publish/pubsub/many");
+    (0..5).for_each(|_| assert_eq!(common::ask("POST", &many, &[], b"1").status, 204));
+    let deadline = Instant::now() + PATIENCE;
+    while get(&world.url(4, "/v1.0/state/notes/all")).text() != "5" {
+        assert!(Instant::now() < deadline, "five messages do not come: {}", world.running.printed());
+        std::thread::yield_now();
+    }
+    expect(&get(&world.url(4, "/v1.0/state/notes/most")), 200, "5");
 
     // A guest that publishes to its own topic comes to an end.
     let publish = world.url(4, "/v1.0/publish/pubsub/circle");

@@ -9,6 +9,7 @@ mod double;
 mod embedded;
 mod events;
 mod hostile;
+mod streams;
 mod wit;
 
 use bytes::Bytes;

@@ -12,9 +12,10 @@ fn package(dir: &Path) -> BTreeMap<String, String> {
     let files = fs::read_dir(dir).unwrap_or_else(|error| panic!("{}: {error}", dir.display()));
     let read = |entry: fs::DirEntry| {
         let name = entry.file_name().to_string_lossy().into_owned();
-        (name, fs::read_to_string(entry.path()).expect("text"))
+        // The packages of others, in a folder below, are no part of it.
+        name.ends_with(".wit").then(|| (name, fs::read_to_string(entry.path()).expect("text")))
     };
-    files.map(|entry| read(entry.expect("an entry"))).filter(|(name, _)| name.ends_with(".wit")).collect()
+    files.filter_map(|entry| read(entry.expect("an entry"))).collect()
 }
 
 /// A change of a released package needs another version, and a frozen copy of its own.

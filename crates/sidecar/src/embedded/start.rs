@@ -81,13 +81,6 @@ impl Embedded {
     async fn subscribe_one(&self, subscription: &Subscription, to: &Consumers) -> Result<(), String> {
         let pubsub = self.components.pubsub.get(&subscription.pubsub);
         let pubsub = pubsub.ok_or_else(|| format!("pubsub '{}' not found", subscription.pubsub))?;
-        if subscription.bulk.is_some() {
-            tracing::warn!(
-                app = to.app_id,
-                topic = subscription.topic,
-                "bulk delivery is not built in yet; messages come one at a time"
-            );
-        }
         self.consuming.add(subscription.clone(), pubsub, to).await
     }
 

@@ -1,5 +1,7 @@
 //! Delivering one message: its event, its route, tries with growing pauses, and the dead-letter topic.
 
+mod bulk;
+
 use super::{Broker, Message, cloud_event, cloud_event::Event, routes::Routes};
 use crate::{channel::caught, clock::Clock, hops};
 use pillion_api::{

@@ -1,13 +1,24 @@
-//! The subscriptions of an app: which there are, and the tasks that deliver to them, one message at a time each.
+//! The subscriptions of an app: which there are, and the tasks that deliver to them, each one message at a time, or one
+//! bulk of messages.
 
-use super::{Broker, Consumer, deliver::Redelivery, deliver::Subscriber, routes::Routes, scopes::Scopes};
+use super::{Broker, Consumer, Message, deliver::Redelivery, deliver::Subscriber, routes::Routes, scopes::Scopes};
 use crate::clock::Clock;
-use pillion_api::{AppChannel, pubsub::Subscription};
-use std::sync::Arc;
+use pillion_api::{
+    AppChannel,
+    pubsub::{Bulk, Subscription},
+};
+use std::{sync::Arc, time::Duration};
 use tokio::{sync::watch, task::JoinSet, time::Instant};
 
 /// How many subscriptions one app may have.
 const MAX_SUBSCRIPTIONS: usize = 1000;
+
+/// Messages of one bulk delivery, whatever the subscription says.
+const MAX_BULK_MESSAGES: usize = 10_000;
+/// Bytes from which on no more messages join a bulk: an app takes 4 MiB by default, and a message grows on its way.
+const MAX_BULK_BYTES: usize = 2 << 20;
+/// How long the first message of a bulk waits for the others, whatever the subscription says.
+const MAX_BULK_AWAIT: Duration = Duration::from_mins(1);
 
 /// One subscription a topic of a component: the first declarative one, unless the app names one itself; the app's last.
 pub(crate) fn merge(declarative: Vec<Subscription>, programmatic: Vec<Subscription>) -> Vec<Subscription> {
@@ -111,8 +122,38 @@ async fn consume(mut consumer: Box<dyn Consumer>, subscriber: Subscriber) {
             message = consumer.next() => message,
         };
         let Some(message) = message else { return };
-        subscriber.handle(message).await;
+        match subscriber.subscription.bulk {
+            Some(bulk) => {
+                let messages = gather(message, &mut *consumer, bulk, &mut stopping).await;
+                subscriber.handle_bulk(messages).await;
+            }
+            None => subscriber.handle(message).await,
+        }
     }
+}
+
+/// The first message, and what comes behind it until there are enough or it waited long enough.
+async fn gather(
+    first: Message,
+    consumer: &mut dyn Consumer,
+    bulk: Bulk,
+    stopping: &mut watch::Receiver<bool>,
+) -> Vec<Message> {
+    let deadline = Instant::now() + Duration::from_millis(bulk.max_await_ms).min(MAX_BULK_AWAIT);
+    let most = bulk.max_messages.clamp(1, MAX_BULK_MESSAGES);
+    let mut bytes = first.data.len();
+    let mut messages = vec![first];
+    while messages.len() < most && bytes < MAX_BULK_BYTES {
+        let next = tokio::select! {
+            biased;
+            _ = stopping.wait_for(|stopping| *stopping) => None,
+            next = tokio::time::timeout_at(deadline, consumer.next()) => next.ok().flatten(),
+        };
+        let Some(message) = next else { break };
+        bytes += message.data.len();
+        messages.push(message);
+    }
+    messages
 }
 
 #[cfg(test)]

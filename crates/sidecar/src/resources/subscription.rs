@@ -39,7 +39,7 @@ impl DeclaredSubscription {
             default: default.map(Destination::Path),
             metadata: spec.text_map("metadata", findings),
             dead_letter_topic: spec.text("deadLetterTopic", findings).map(str::to_owned),
-            bulk: spec.node("bulkSubscribe").and_then(|node| read_bulk(node, &head.name, findings)),
+            bulk: spec.node("bulkSubscribe").and_then(|node| read_bulk(node, findings)),
             source: Source::Declarative,
         };
         spec.close(Unknown::Warning, findings);
@@ -86,7 +86,7 @@ fn read_rule(node: &Node, findings: &mut Findings) -> Option<Rule> {
     Some(Rule { matches, path })
 }
 
-fn read_bulk(node: &Node, name: &str, findings: &mut Findings) -> Option<Bulk> {
+fn read_bulk(node: &Node, findings: &mut Findings) -> Option<Bulk> {
     let mut bulk = Fields::open(node, "`bulkSubscribe`", findings)?;
     let enabled = bulk.flag("enabled", findings).unwrap_or(false);
     let messages = bulk.integer("maxMessagesCount", 0..=i64::from(i32::MAX), findings);
@@ -95,10 +95,6 @@ fn read_bulk(node: &Node, name: &str, findings: &mut Findings) -> Option<Bulk> {
     if !enabled {
         return None;
     }
-    findings.warning(
-        node.at,
-        format!("subscription `{name}`: `bulkSubscribe` is not acted on yet; messages come one at a time"),
-    );
     let default = Bulk::default();
     Some(Bulk {
         max_messages: messages.and_then(|n| usize::try_from(n).ok()).filter(|n| *n > 0).unwrap_or(default.max_messages),

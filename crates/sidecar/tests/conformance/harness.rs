@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use http::{Request, Response};
 use pillion_api::{
     AppChannel, Body, Error, Result, body,
-    pubsub::{Delivery, Destination, Source, Subscription, TopicStatus},
+    pubsub::{BulkDelivery, Delivery, Destination, Source, Subscription, TopicStatus},
 };
 use pillion_sidecar::{
     Embedded, EmbeddedConfig, Resources, Run,
@@ -125,6 +125,8 @@ pub(crate) struct App {
     deliveries: mpsc::UnboundedSender<Delivery>,
     received: tokio::sync::Mutex<mpsc::UnboundedReceiver<Delivery>>,
     panics: AtomicBool,
+    /// How many messages each bulk had.
+    pub(crate) bulks: Mutex<Vec<usize>>,
     pub(crate) on_invoke: Mutex<Option<OnInvoke>>,
 }
 
@@ -137,6 +139,7 @@ impl App {
             deliveries,
             received: tokio::sync::Mutex::new(received),
             panics: AtomicBool::new(false),
+            bulks: Mutex::default(),
             on_invoke: Mutex::default(),
         })
     }
@@ -186,5 +189,14 @@ impl AppChannel for App {
         self.deliveries.send(delivery).map_err(|_| Error::new(pillion_api::Code::Internal, "nobody receives"))?;
         assert!(!self.panics.swap(false, Ordering::Relaxed), "a panic that was asked for");
         self.answers.lock().expect("a lock").pop().unwrap_or(Ok(TopicStatus::Success))
+    }
+
+    async fn deliver_bulk(&self, delivery: BulkDelivery) -> Result<Vec<TopicStatus>> {
+        self.bulks.lock().expect("a lock").push(delivery.entries.len());
+        let mut statuses = Vec::new();
+        for entry in delivery.entries {
+            statuses.push(self.deliver(entry.delivery).await?);
+        }
+        Ok(statuses)
     }
 }

@@ -3,7 +3,7 @@
 use crate::harness::{World, component, stop, subscription};
 use pillion_api::{
     AppChannel, Code, Error, Metadata, Result, Sidecar,
-    pubsub::{BulkEntry, Destination, Publish, Rule, Subscription, TopicStatus},
+    pubsub::{Bulk, BulkEntry, Destination, Publish, Rule, Subscription, TopicStatus},
 };
 use pillion_sidecar::{hops, run::Limits};
 use std::{sync::Arc, time::Duration};
@@ -129,6 +129,78 @@ async fn what_is_refused_goes_to_the_dead_letter_topic_as_it_was_published() {
         assert_eq!(letter.event, first.expect("a delivery").event, "{why}");
         assert!(app.next().await.is_none(), "{why}");
     }
+}
+
+fn in_bulk(max_messages: usize, max_await_ms: u64) -> Subscription {
+    Subscription { bulk: Some(Bulk { max_messages, max_await_ms }), ..subscription("orders", "/orders") }
+}
+
+#[tokio::test(start_paused = true)]
+async fn messages_come_in_bulk_where_the_app_asks_for_it() {
+    let world = World::new();
+    let (sidecar, app) = world.start("shop", &bus(), vec![in_bulk(3, 500)]).await;
+    for n in 0..7 {
+        sidecar.publish("bus", "orders", text(&n.to_string())).await.expect("published");
+    }
+    let start = tokio::time::Instant::now();
+    for n in 0..7 {
+        assert_eq!(app.next_event().await["data"], n.to_string());
+    }
+    assert_eq!(*app.bulks.lock().expect("a lock"), [3, 3, 1]);
+    // The last one waited for others, on a clock that only moves for it.
+    assert_eq!(start.elapsed().as_millis() / 10, 50);
+    assert!(app.next().await.is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_a_bulk_each_message_has_its_own_fate() {
+    let world = World::new();
+    let main = Subscription { dead_letter_topic: Some("dead".to_owned()), ..in_bulk(4, 10) };
+    let (sidecar, app) = world.start("shop", &bus(), vec![main, subscription("dead", "/dead")]).await;
+    // Of the four, the first and the last come again, together.
+    let (retry, taken) = (TopicStatus::Retry, TopicStatus::Success);
+    app.will_answer([retry, TopicStatus::Drop, taken, retry].map(Ok));
+    for data in ["again", "dropped", "good", "also again"] {
+        sidecar.publish("bus", "orders", text(data)).await.expect("published");
+    }
+    let mut seen = Vec::new();
+    while let Some(delivery) = app.next().await {
+        let event: serde_json::Value = serde_json::from_slice(&delivery.event).expect("an event");
+        let Destination::Path(path) = delivery.destination else { panic!("a path") };
+        seen.push(format!("{path} {}", event["data"].as_str().expect("text")));
+    }
+    assert_eq!(*app.bulks.lock().expect("a lock"), [4, 2]);
+    // A letter has its own subscription, which doesn't wait for the bulk.
+    seen[4..].sort_unstable();
+    let seen: Vec<&str> = seen.iter().map(String::as_str).collect();
+    assert_eq!(
+        seen,
+        [
+            "/orders again",
+            "/orders dropped",
+            "/orders good",
+            "/orders also again",
+            "/dead dropped",
+            "/orders again",
+            "/orders also again"
+        ]
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_bulk_that_fails_comes_again_and_then_goes_to_the_dead_letter_topic() {
+    let world = World::new();
+    let main = Subscription { dead_letter_topic: Some("dead".to_owned()), ..in_bulk(2, 10) };
+    let (sidecar, app) = world.start("shop", &bus(), vec![main, subscription("dead", "/dead")]).await;
+    app.will_answer([(); 3].map(|()| Err(Error::new(Code::GuestTrap, "a trap"))));
+    for data in ["one", "two"] {
+        sidecar.publish("bus", "orders", text(data)).await.expect("published");
+    }
+    let mut letters = 0;
+    while let Some(delivery) = app.next().await {
+        letters += usize::from(delivery.destination == Destination::Path("/dead".to_owned()));
+    }
+    assert_eq!((app.bulks.lock().expect("a lock").as_slice(), letters), ([2, 2, 2].as_slice(), 2));
 }
 
 #[tokio::test(start_paused = true)]

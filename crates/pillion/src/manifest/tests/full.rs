@@ -91,6 +91,7 @@ fn the_designs_own_file_says_what_the_design_says() {
         dead_letter: None,
         metadata: Default::default(),
         streaming: false,
+        bulk: None,
     };
     let [binding, job] = [TriggerKind::Binding("nightly".to_owned()), TriggerKind::Job("reindex".to_owned())];
     assert_eq!(kinds, [(&topic, "classify"), (&binding, "classify"), (&job, "classify")]);

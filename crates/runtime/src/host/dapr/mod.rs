@@ -11,6 +11,7 @@ mod configuration;
 mod conversation;
 mod convert;
 mod crypto;
+mod duplex;
 mod follow;
 mod invocation;
 mod jobs;
@@ -30,8 +31,8 @@ use crate::instance::Host;
 use crate::limits::key;
 use crate::threads::Task;
 use pillion_api::{Code, Error, Fault, Sidecar, scope};
-use pillion_wit::pillion::dapr::types;
-use pillion_wit::{Failure, Host_};
+use pillion_wit::Failure;
+use pillion_wit::pillion::dapr::{self, types};
 use std::sync::Arc;
 use wasmtime::component::{HasSelf, Linker};
 
@@ -66,9 +67,13 @@ pub(crate) fn provides(interface: &str) -> bool {
     interface == "pillion:dapr/types" || BLOCKS.iter().any(|(name, _, _)| *name == interface)
 }
 
-/// Defines every interface of the package.
+/// Defines every interface of the package; wasi:io, which it uses, is defined with the rest of WASI.
 pub(crate) fn add_to_linker(linker: &mut Linker<Host>) -> wasmtime::Result<()> {
-    Host_::add_to_linker::<Host, HasSelf<Host>>(linker, |host| host)
+    macro_rules! add {
+        ($($interface:ident)*) => { $(dapr::$interface::add_to_linker::<Host, HasSelf<Host>>(linker, |host| host)?;)* };
+    }
+    add!(types state pubsub bindings secrets configuration invocation lock crypto conversation jobs actors workflow);
+    dapr::sidecar_metadata::add_to_linker::<Host, HasSelf<Host>>(linker, |host| host)
 }
 
 /// What a call leaves with the host.
@@ -76,6 +81,8 @@ pub(crate) fn add_to_linker(linker: &mut Linker<Host>) -> wasmtime::Result<()> {
 pub(crate) struct Held {
     /// Of secrets whose handles are open.
     bytes: u64,
+    /// Shared with each question whose bodies stream.
+    streaming: Arc<()>,
 }
 
 impl Host {
@@ -157,13 +164,18 @@ impl types::Host for Host {
         if error.code() == Code::NotAllowed {
             self.log_denial(&error);
         }
-        Ok(types::Error {
-            code: error.code().name().to_owned(),
-            message: error.message().to_owned(),
-            hint: error.help().map(str::to_owned),
-            status: error.code().http(),
-            retryable: may_succeed_later(&error),
-        })
+        Ok(told(&error))
+    }
+}
+
+/// An error as a guest gets it.
+fn told(error: &Error) -> types::Error {
+    types::Error {
+        code: error.code().name().to_owned(),
+        message: error.message().to_owned(),
+        hint: error.help().map(str::to_owned),
+        status: error.code().http(),
+        retryable: may_succeed_later(error),
     }
 }
 
