@@ -181,8 +181,11 @@ fn advice(module: &str) -> String {
         ),
         ("spin:", "is provided by Spin, for guests of WASI 0.3: of its interfaces, key-value and variables are here"),
         ("wasmcloud:secrets", "is provided by wasmCloud: build for 0.1.0-draft, or for 2.1 with a handler of WASI 0.3"),
-        ("wasmcloud:messaging", "is provided by wasmCloud: build for `wasmcloud:messaging@0.2.0`"),
-        ("wasmcloud:keyvalue", "is provided by wasmCloud: build for `wasi:keyvalue@0.2.0-draft`"),
+        ("wasmcloud:messaging", "is provided by wasmCloud: build for 0.2, or for 0.3 with a handler of WASI 0.3"),
+        (
+            "wasmcloud:keyvalue",
+            "is provided by wasmCloud: build for 0.2 with a handler of WASI 0.3, or for `wasi:keyvalue@0.2.0-draft`",
+        ),
         ("wasmcloud:", "is provided by wasmCloud, and has no building block behind it here: remove it"),
     ];
     let found = known.iter().find(|(prefix, _)| module.starts_with(prefix));

@@ -79,6 +79,18 @@ pub(super) fn told<T, E: From<Error>>(call: &Call, result: Result<T, Error>) -> 
     }
 }
 
+/// As [`told`], for interfaces whose error is a sentence.
+pub(super) fn sentence<T>(call: &Call, result: Result<T, Error>) -> Told<T, String> {
+    struct Words(String);
+    impl From<Error> for Words {
+        fn from(error: Error) -> Self {
+            Self(error.message().to_owned())
+        }
+    }
+    let (told,) = told::<T, Words>(call, result)?;
+    Ok((told.map_err(|words| words.0),))
+}
+
 /// Logs a refusal: many an interface has no words for what would help.
 pub(crate) fn note(call: &Call, error: &Error) {
     let (app, guest, request_id) = call.names();
