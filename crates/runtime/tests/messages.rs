@@ -293,7 +293,10 @@ async fn a_watcher_takes_nothing_else() {
     let topic = On::Topic { pubsub: "bus".into(), topic: "in".into(), dead_letter: None, metadata: Metadata::new() };
     for on in [topic, On::Job("j".into()), On::Binding("b".into())] {
         let error = watcher(&runtime, Allow::default(), on).err().expect("refused");
-        assert!(error.code() == Code::GuestInvalid && error.message().contains("changes of configuration"), "{error:?}");
+        assert!(
+            error.code() == Code::GuestInvalid && error.message().contains("changes of configuration"),
+            "{error:?}"
+        );
     }
     let (app, _) = watcher(&runtime, Allow::default(), settings()).expect("an app");
     let request = Request::post("/in").body(body::full("x")).expect("a request");

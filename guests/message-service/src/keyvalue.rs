@@ -49,7 +49,9 @@ impl Opened {
             ["swap", key, word, version, value] => swap(bucket, key, word, version, value).await,
             ["get-many", keys @ ..] => {
                 let found = batch::get_many(bucket, keys.iter().map(ToString::to_string).collect()).await;
-                said(found.map(|all| all.into_iter().map(|one| one.map(|(key, value)| (key, text(value)))).collect::<Vec<_>>()))
+                said(found.map(|all| {
+                    all.into_iter().map(|one| one.map(|(key, value)| (key, text(value)))).collect::<Vec<_>>()
+                }))
             }
             ["set-many", keys @ ..] => {
                 let pairs = keys.iter().map(|key| (key.to_string(), b"many".to_vec())).collect();
@@ -66,7 +68,8 @@ impl Opened {
 /// `-` is no condition.
 async fn swap(bucket: &Bucket, key: &str, word: &str, version: &str, value: &str) -> String {
     let given = |word: &str| (word != "-").then(|| word.to_owned());
-    let options = cas::CasOptions { require_version: given(version), require_value: given(value).map(String::into_bytes) };
+    let options =
+        cas::CasOptions { require_version: given(version), require_value: given(value).map(String::into_bytes) };
     match cas::swap(bucket, key.to_owned(), word.as_bytes().to_vec(), options).await {
         Ok(cas::CasResult::Swapped) => "swapped".into(),
         Ok(cas::CasResult::Stale(now)) => format!("stale, now {}", entry(now)),

@@ -47,7 +47,8 @@ impl Guest for Handler {
             };
             answers.push_str(&format!("{answer}\n"));
         }
-        let sent = consumer::publish(BrokerMessage { subject: "out".into(), body: body(answers.into()), reply_to: None });
+        let sent =
+            consumer::publish(BrokerMessage { subject: "out".into(), body: body(answers.into()), reply_to: None });
         sent.await.map_err(|error| HandleMessageError::Other(format!("{error:?}")))
     }
 }

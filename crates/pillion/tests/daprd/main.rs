@@ -14,6 +14,7 @@ mod demo;
 mod health;
 mod hosted;
 mod instances;
+mod interfaces;
 mod invocation;
 mod jobs;
 mod mtls;

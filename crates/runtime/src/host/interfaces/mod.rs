@@ -11,6 +11,7 @@ mod llm;
 mod logging;
 mod messaging;
 mod nn;
+mod otel;
 mod secrets;
 mod settings;
 mod table;

@@ -1,6 +1,6 @@
 //! The table of interfaces: who may import what by which names, and what it becomes here.
 
-use super::{blobstore, config, keyvalue, llm, logging, messaging, nn, secrets, variables};
+use super::{blobstore, config, keyvalue, llm, logging, messaging, nn, otel, secrets, variables};
 use crate::instance::Host;
 use wasmtime::component::LinkerInstance;
 
@@ -40,6 +40,7 @@ const CONTAINERS: &str = "output bindings that keep objects, by the container's 
 const OBJECTS: &str = "get, create, delete and list of an output binding";
 const MODEL: &str = "conversation components: the one that the model is named for, else the only one";
 const RECORDS: &str = "records alone";
+const OTEL: &str = "0.2.0-rc.2";
 const NN: &str = "0.2.0-rc-2024-10-28";
 const HANDLES: &str = "secret stores of the app";
 
@@ -106,7 +107,13 @@ pub(crate) const INTERFACES: &[Interface] = &[
     sync("wasmcloud:messaging/consumer", &["0.2.0"], OF_SUBJECT, PUBLISH, messaging::consumer),
     sync("fermyon:spin/redis-types", &[""], RECORDS, NOTHING, messaging::redis_types),
     concurrent("spin:redis/redis", &["3.0.0"], RECORDS, NOTHING, messaging::redis_types),
-    sync("wasi:blobstore/types", &["0.2.0-draft"], "values on their way to or from a binding", BINDINGS, blobstore::types),
+    sync(
+        "wasi:blobstore/types",
+        &["0.2.0-draft"],
+        "values on their way to or from a binding",
+        BINDINGS,
+        blobstore::types,
+    ),
     sync("wasi:blobstore/container", &["0.2.0-draft"], OBJECTS, BINDINGS, blobstore::container),
     sync("wasi:blobstore/blobstore", &["0.2.0-draft"], CONTAINERS, BINDINGS, blobstore::blobstore),
     sync("fermyon:spin/llm", &["2.0.0"], MODEL, CONVERSATION, llm::define),
@@ -114,5 +121,9 @@ pub(crate) const INTERFACES: &[Interface] = &[
     sync("wasi:nn/graph", &[NN], "models of the app, by name or by their bytes", INFERENCE, nn::graph),
     sync("wasi:nn/inference", &[NN], "inference in this process", INFERENCE, nn::inference),
     sync("wasi:nn/errors", &[NN], "failures of inference", INFERENCE, nn::errors),
+    sync("wasi:otel/types", &[OTEL], RECORDS, NOTHING, otel::types),
+    sync("wasi:otel/tracing", &[OTEL], "spans in the trace of the call", NOTHING, otel::tracing),
+    sync("wasi:otel/logs", &[OTEL], "the guest's log, with its levels", NOTHING, otel::logs),
+    sync("wasi:otel/metrics", &[OTEL], "nothing: the host counts by itself", NOTHING, otel::metrics),
     sync("wasi:logging/logging", &["0.1.0-draft", ""], "the guest's log, with its levels", NOTHING, logging::define),
 ];

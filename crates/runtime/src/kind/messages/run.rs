@@ -77,7 +77,12 @@ impl MessagesPre {
         }
     }
 
-    fn function<P, R>(&self, store: &mut Store<Host>, instance: &Instance, at: usize) -> wasmtime::Result<TypedFunc<P, R>>
+    fn function<P, R>(
+        &self,
+        store: &mut Store<Host>,
+        instance: &Instance,
+        at: usize,
+    ) -> wasmtime::Result<TypedFunc<P, R>>
     where
         P: ComponentNamedList + Lower,
         R: ComponentNamedList + Lift,
@@ -134,7 +139,11 @@ impl MessagesPre {
             (false, is_async) => {
                 let on_set = self.function::<(Resource<Bucket>, String, Vec<u8>), ()>(store, instance, 0)?;
                 let change = (bucket, key, item.value.into_bytes());
-                if is_async { concurrently(store, on_set, change).await } else { on_set.call_async(store, change).await }
+                if is_async {
+                    concurrently(store, on_set, change).await
+                } else {
+                    on_set.call_async(store, change).await
+                }
             }
             (true, is_async) => {
                 let on_delete = self.function::<(Resource<Bucket>, String), ()>(store, instance, 1)?;

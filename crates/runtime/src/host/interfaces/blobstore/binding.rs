@@ -130,7 +130,6 @@ impl Container {
     }
 }
 
-
 /// What looks like a text in quotes is quoted once more, by bytes.
 fn unquoted(data: Bytes) -> Bytes {
     if !matches!(data.first(), Some(b'"' | b'\'' | b'`')) {

@@ -1,8 +1,8 @@
 //! Containers of wasi:blobstore and what they hold.
 
+use super::Container;
 use super::binding::is_absent;
 use super::values::{Incoming, Outgoing, resource};
-use super::Container;
 use crate::host::interfaces::asking::{Asking, Held, Told, sentence};
 use crate::instance::Host;
 use bytes::Bytes;

@@ -149,7 +149,9 @@ fn outgoing(instance: &mut Instance<'_>) -> wasmtime::Result<()> {
     )?;
     instance.func_wrap_async(
         "[static]outgoing-value.finish",
-        |mut store: Store<'_>, (value,): (Resource<Outgoing>,)| Box::new(async move { finish(&mut store, value).await }),
+        |mut store: Store<'_>, (value,): (Resource<Outgoing>,)| {
+            Box::new(async move { finish(&mut store, value).await })
+        },
     )
 }
 
