@@ -166,7 +166,9 @@ mod tests {
     #[test]
     fn the_counters_of_one_name_are_added() {
         let (one, other) = (Counters::default(), Counters::default());
-        [&one, &other, &other].map(|counters| drop(counters.start()));
+        for counters in [&one, &other, &other] {
+            drop(counters.start());
+        }
         other.failed(Code::GuestTrap);
         other.memory(7);
         let mut sum = one.snapshot("", "g");

@@ -7,7 +7,7 @@ use common::{built, call, no_dapr, runtime, spec};
 use http::Request;
 use pillion_api::configuration::{Item, Update};
 use pillion_api::policy::Allow;
-use pillion_api::pubsub::{Delivery, Destination, TopicStatus};
+use pillion_api::pubsub::{BulkDelivery, BulkDeliveryEntry, Delivery, Destination, TopicStatus};
 use pillion_api::{AppChannel, Code, Metadata, body};
 use pillion_runtime::{App, AppSpec, GuestKind, GuestSpec, Limits, On, Runtime, Trigger};
 use std::sync::Arc;
@@ -78,6 +78,33 @@ async fn a_topic_event_is_a_message() {
         assert_eq!(app.subscriptions().await.expect("a list").len(), 1);
         assert_eq!(app.deliver(event(name, "hello")).await.expect("handled"), TopicStatus::Success);
         assert_eq!(published(&sidecar), [format!("bus/out: {head}hello")], "{name}");
+    }
+}
+
+#[tokio::test]
+async fn messages_of_a_bulk_come_one_by_one() {
+    let runtime = runtime();
+    for (name, data, said) in [
+        ("message-wasmcloud", "bad", TopicStatus::Retry),
+        ("message-service", "reject", TopicStatus::Drop),
+        ("message-service", "retry", TopicStatus::Retry),
+    ] {
+        let (app, sidecar) = app(&runtime, name, "bus/out");
+        let entry = |id: &str, data: &str| BulkDeliveryEntry {
+            entry_id: id.into(),
+            delivery: event(name, data),
+            content_type: None,
+        };
+        let delivery = BulkDelivery {
+            id: "1".into(),
+            pubsub: "bus".into(),
+            topic: "in".into(),
+            destination: Destination::Guest(name.into()),
+            entries: vec![entry("a", "hello"), entry("b", data)],
+            metadata: Metadata::new(),
+        };
+        assert_eq!(app.deliver_bulk(delivery).await.expect("statuses"), [TopicStatus::Success, said], "{name} {data}");
+        assert_eq!(published(&sidecar).len(), 1);
     }
 }
 

@@ -123,11 +123,21 @@ impl Held {
     /// # Errors
     /// [`Code::GuestLimit`] past `limits.hostBuffers`.
     pub(crate) fn new(call: &Arc<Call>, bytes: usize) -> Result<Self, Error> {
-        let (bytes, limit) = (bytes as u64, call.hosted.limits().host_buffers);
-        let held = Self { call: Arc::clone(call), bytes };
-        match call.held.fetch_add(bytes, Ordering::Relaxed).saturating_add(bytes) <= limit {
-            true => Ok(held),
-            false => Err(over(call, limit)),
+        let mut held = Self { call: Arc::clone(call), bytes: 0 };
+        held.grow(bytes)?;
+        Ok(held)
+    }
+
+    /// More of the same.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub(crate) fn grow(&mut self, bytes: usize) -> Result<(), Error> {
+        let (bytes, limit) = (bytes as u64, self.call.hosted.limits().host_buffers);
+        self.bytes += bytes;
+        match self.call.held.fetch_add(bytes, Ordering::Relaxed).saturating_add(bytes) <= limit {
+            true => Ok(()),
+            false => Err(over(&self.call, limit)),
         }
     }
 }

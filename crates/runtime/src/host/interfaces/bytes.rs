@@ -10,7 +10,7 @@ use std::task::{Context, Poll};
 use wasmtime::component::{Accessor, Source, StreamConsumer, StreamReader, StreamResult};
 use wasmtime::{AsContextMut, StoreContextMut};
 
-/// Reads a stream to its end; what it held counts until the share is dropped.
+/// Reads a stream to its end; what it held counts until the answer is dropped.
 ///
 /// # Errors
 /// The guest ends where the host would hold too much for it.
@@ -20,23 +20,22 @@ pub(super) async fn collect(
     stream: StreamReader<u8>,
 ) -> wasmtime::Result<Collected> {
     let (sender, collected) = oneshot::channel();
-    let collector = Collector { call: Arc::clone(call), read: Collected::default(), sender: Some(sender) };
+    let read = Collected { bytes: Vec::new(), held: Held::new(call, 0)? };
+    let collector = Collector { read: Some(read), sender: Some(sender) };
     task.with(|mut access| stream.pipe(access.as_context_mut(), collector))?;
     // A store that is dropped takes the task with it.
     collected.await.map_err(|_| wasmtime::format_err!("the stream ended with its instance"))
 }
 
 /// What was read.
-#[derive(Default)]
 pub(super) struct Collected {
     pub(super) bytes: Vec<u8>,
-    shares: Vec<Held>,
+    held: Held,
 }
 
 /// The reading end of a stream. Its drop is the stream's end.
 struct Collector {
-    call: Arc<Call>,
-    read: Collected,
+    read: Option<Collected>,
     sender: Option<oneshot::Sender<Collected>>,
 }
 
@@ -52,16 +51,10 @@ impl StreamConsumer<Host> for Collector {
     ) -> Poll<wasmtime::Result<StreamResult>> {
         let mut source = source.as_direct(store);
         let count = source.remaining().len();
-        // What is read in small parts is held in few shares.
-        let more = self.read.bytes.len() + count;
-        if more > self.read.bytes.capacity() {
-            let grown = more.next_power_of_two();
-            let share = Held::new(&self.call, grown - self.read.bytes.capacity())?;
-            self.read.shares.push(share);
-            let missing = grown - self.read.bytes.len();
-            self.read.bytes.reserve_exact(missing);
+        if let Some(read) = &mut self.read {
+            read.held.grow(count)?;
+            read.bytes.extend_from_slice(source.remaining());
         }
-        self.read.bytes.extend_from_slice(source.remaining());
         source.mark_read(count);
         Poll::Ready(Ok(StreamResult::Completed))
     }
@@ -69,8 +62,9 @@ impl StreamConsumer<Host> for Collector {
 
 impl Drop for Collector {
     fn drop(&mut self) {
-        if let Some(sender) = self.sender.take() {
-            let _ = sender.send(std::mem::take(&mut self.read));
+        if let (Some(sender), Some(read)) = (self.sender.take(), self.read.take()) {
+            // Nobody waits where the call is over.
+            let _ = sender.send(read);
         }
     }
 }

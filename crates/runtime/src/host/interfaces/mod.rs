@@ -19,7 +19,7 @@ mod table;
 mod tests;
 mod variables;
 
-pub(crate) use asking::note;
+pub(super) use asking::note;
 
 use crate::Inspection;
 use crate::inspect::invalid;

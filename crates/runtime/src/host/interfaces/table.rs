@@ -99,7 +99,7 @@ pub(crate) const INTERFACES: &[Interface] = &[
     sync("wasi:messaging/producer", &["0.2.0-draft"], PUBLISHED, PUBLISH, messaging::producer),
     sync("wasi:messaging/request-reply", &["0.2.0-draft"], REFUSED, PUBLISH, messaging::request_reply),
     // Two packages go by 0.3.0: the types of the newer one are no functions, so that those of the older one do for both.
-    sync("wasmcloud:messaging/types", &["0.3.0"], CONNECTED, PUBLISH, messaging::types),
+    sync("wasmcloud:messaging/types", &["0.3.0"], CONNECTED, NOTHING, messaging::types),
     sync("wasmcloud:messaging/producer", &["0.3.0"], PUBLISHED, PUBLISH, messaging::producer),
     sync("wasmcloud:messaging/request-reply", &["0.3.0"], REFUSED, PUBLISH, messaging::request_reply),
     concurrent("wasmcloud:messaging/consumer", &["0.3.0"], OF_SUBJECT, PUBLISH, messaging::streaming_consumer),

@@ -7,7 +7,6 @@ mod run;
 
 use super::command::preopen_failed;
 use crate::call::Call;
-use crate::host::interfaces::note;
 use crate::inspect::invalid;
 use crate::instance::{self, Host, Wasi, in_time};
 use crate::program::Program;
@@ -108,7 +107,8 @@ pub(crate) async fn call(
         Verdict::Handled => Ok(Response::new(body::empty())),
         Verdict::Said(status, why) if of_topic => {
             if let Some(why) = why {
-                note(call, &not_handled(call, &why));
+                let ((app, guest, request_id), why) = (call.names(), crate::output::error_text(&why));
+                tracing::warn!(app, guest, request_id, "the guest drops a message: {why}");
             }
             Ok(answer(status))
         }

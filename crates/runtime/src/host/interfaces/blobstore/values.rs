@@ -28,10 +28,9 @@ pub(super) struct Outgoing {
     objects: Vec<(Container, String)>,
 }
 
-#[derive(Default)]
 struct Written {
     bytes: BytesMut,
-    held: Vec<Held>,
+    held: Held,
 }
 
 impl Outgoing {
@@ -46,10 +45,7 @@ impl Outgoing {
 }
 
 /// The writing end of a value.
-struct Body {
-    call: Arc<Call>,
-    written: Arc<Mutex<Written>>,
-}
+struct Body(Arc<Mutex<Written>>);
 
 #[async_trait::async_trait]
 impl Pollable for Body {
@@ -58,15 +54,8 @@ impl Pollable for Body {
 
 impl OutputStream for Body {
     fn write(&mut self, bytes: Bytes) -> StreamResult<()> {
-        let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
-        let more = written.bytes.len() + bytes.len();
-        if more > written.bytes.capacity() {
-            let grown = more.next_power_of_two();
-            let share = Held::new(&self.call, grown - written.bytes.capacity());
-            written.held.push(share.map_err(|error| StreamError::Trap(error.into()))?);
-            let missing = grown - written.bytes.len();
-            written.bytes.reserve(missing);
-        }
+        let mut written = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        written.held.grow(bytes.len()).map_err(|error| StreamError::Trap(error.into()))?;
         written.bytes.extend_from_slice(&bytes);
         Ok(())
     }
@@ -130,20 +119,19 @@ pub(in super::super) fn types(instance: &mut Instance<'_>) -> wasmtime::Result<(
 fn outgoing(instance: &mut Instance<'_>) -> wasmtime::Result<()> {
     resource::<Outgoing>(instance, "outgoing-value")?;
     instance.func_wrap("[static]outgoing-value.new-outgoing-value", |mut store: Store<'_>, (): ()| {
-        let value = Outgoing { written: Arc::default(), has_body: false, objects: Vec::new() };
+        let written = Written { bytes: BytesMut::new(), held: Held::new(&call_of(&mut store)?, 0)? };
+        let value = Outgoing { written: Arc::new(Mutex::new(written)), has_body: false, objects: Vec::new() };
         Ok((store.data_mut().table().push(value)?,))
     })?;
     instance.func_wrap(
         "[method]outgoing-value.outgoing-value-write-body",
         |mut store: Store<'_>, (value,): (Resource<Outgoing>,)| {
-            let call = call_of(&mut store)?;
             let table = store.data_mut().table();
             let outgoing = table.get_mut(&value)?;
             if std::mem::replace(&mut outgoing.has_body, true) {
                 return Ok((Err(()),));
             }
-            let body = Body { call, written: Arc::clone(&outgoing.written) };
-            let stream: DynOutputStream = Box::new(body);
+            let stream: DynOutputStream = Box::new(Body(Arc::clone(&outgoing.written)));
             Ok((Ok(table.push(stream)?),))
         },
     )?;
@@ -158,11 +146,8 @@ fn outgoing(instance: &mut Instance<'_>) -> wasmtime::Result<()> {
 async fn finish(store: &mut Store<'_>, value: Resource<Outgoing>) -> Told<(), String> {
     let asking = Asking::begin(store)?;
     let value = store.data_mut().table().delete(value)?;
-    let (bytes, _held) = {
-        let mut written = value.written.lock().unwrap_or_else(PoisonError::into_inner);
-        let written = std::mem::take(&mut *written);
-        (written.bytes.freeze(), written.held)
-    };
+    // What is held stays so until it is stored.
+    let bytes = value.written.lock().unwrap_or_else(PoisonError::into_inner).bytes.split().freeze();
     for (nth, (container, name)) in value.objects.iter().enumerate() {
         if nth > 0 {
             asking.call.count_host_call()?;
