@@ -98,8 +98,8 @@ fn programs_of_components_count_like_guests() {
     let metrics = get(&format!("http://127.0.0.1:{}/metrics", shop.admin)).text();
     for line in [
         r#"pillion_guest_calls_total{app="",guest="cases"} 4"#,
-        r#"pillion_guest_calls_total{app="",guest="configured"} 5"#,
-        r#"pillion_guest_calls_total{app="",guest="run"} 1"#,
+        r#"pillion_guest_calls_total{app="",guest="configured.wat"} 5"#,
+        r#"pillion_guest_calls_total{app="",guest="echo"} 1"#,
         r#"pillion_guest_errors_total{app="",guest="cases",code="PILLION_GUEST_TRAP"} 1"#,
     ] {
         assert!(metrics.contains(line), "{line}: {metrics}");

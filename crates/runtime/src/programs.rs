@@ -74,7 +74,7 @@ impl Loaded {
 }
 
 impl Runtime {
-    /// Counters of what Dapr components run here, by the component's name; they are of no app.
+    /// Counters of what Dapr components run here, by its name in the log; it is of no app.
     pub fn program_stats(&self) -> Vec<GuestStats> {
         self.0.programs.stats()
     }
