@@ -6,6 +6,7 @@
 use crate::{Code, Error, Result};
 use http::uri::PathAndQuery;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+use std::borrow::Cow;
 
 /// Everything but RFC 3986's `pchar` and the slash.
 const NOT_IN_PATH: &AsciiSet = &NON_ALPHANUMERIC
@@ -57,6 +58,11 @@ impl Path {
             text.push_str(query);
         }
         PathAndQuery::try_from(text).map_err(|_| refused("can't be written as a URI"))
+    }
+
+    /// Whether `uri` has this path already, as it would be [encoded](Self::encode).
+    pub fn is_of(&self, uri: &http::Uri) -> bool {
+        uri.path() == self.0 && matches!(Cow::from(utf8_percent_encode(&self.0, NOT_IN_PATH)), Cow::Borrowed(_))
     }
 
     /// Whether this is `prefix` itself or lies below it.
@@ -149,6 +155,26 @@ mod tests {
         check("/%C3%A4", "/ä");
         check("/a;b", "/a;b");
         check("/.git", "/.git");
+    }
+
+    #[test]
+    fn a_path_that_is_as_it_would_be_encoded_needs_no_other() {
+        for (uri, expected) in [
+            ("/a/b;c?d=%20", true),
+            ("/", true),
+            ("/a%20b", false),
+            ("/a%2525", false),
+            ("/a//b", false),
+            ("/a{b}", false),
+            ("http://h/%41", false),
+        ] {
+            let uri: http::Uri = uri.parse().expect("a URI");
+            let path = normalise(uri.path()).expect("a path");
+            assert_eq!(path.is_of(&uri), expected, "{uri}");
+            let same = path.encode(uri.query()).expect("encoded").as_str() == uri.path_and_query().expect("a path");
+            // One that had to be encoded comes out as it was, too, but that is not seen without encoding it.
+            assert!(same || !expected, "{uri}");
+        }
     }
 
     #[test]

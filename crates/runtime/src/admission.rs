@@ -15,7 +15,27 @@ pub(crate) struct Gate {
     permits: Arc<Semaphore>,
     places: usize,
     waiting: AtomicUsize,
-    service_us: Arc<AtomicU64>,
+    service: Arc<Service>,
+}
+
+/// How long a place is held, on average.
+#[derive(Debug, Default)]
+struct Service {
+    ns: AtomicU64,
+}
+
+impl Service {
+    fn held(&self, time: Duration) {
+        let held = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+        let average = self.ns.load(Ordering::Relaxed);
+        // Two at once may lose one of the two samples; an average can bear that.
+        self.ns.store(average - average / SMOOTHING + held / SMOOTHING, Ordering::Relaxed);
+    }
+
+    /// Zero before the first.
+    fn average(&self) -> Duration {
+        Duration::from_nanos(self.ns.load(Ordering::Relaxed))
+    }
 }
 
 impl Gate {
@@ -25,17 +45,17 @@ impl Gate {
             permits: Arc::new(Semaphore::new(places)),
             places,
             waiting: AtomicUsize::new(0),
-            service_us: Arc::default(),
+            service: Arc::default(),
         }
     }
 
-    /// A place, at once or within `wait`.
+    /// A place, at once or within `wait`; it is `now`.
     ///
     /// # Errors
     /// When to come back.
-    pub(crate) async fn enter(&self, wait: Duration) -> Result<Permit, Duration> {
+    pub(crate) async fn enter(&self, wait: Duration, now: Instant) -> Result<Permit, Duration> {
         if let Ok(permit) = Arc::clone(&self.permits).try_acquire_owned() {
-            return Ok(self.permit(Some(permit), false));
+            return Ok(self.permit(Some(permit), false, now));
         }
         let expected = self.expected_wait();
         // Shed before queueing: whoever can't be served in time learns it in microseconds, not after the wait.
@@ -44,14 +64,20 @@ impl Gate {
         }
         let _waiting = Waiting::new(&self.waiting);
         match tokio::time::timeout(wait, Arc::clone(&self.permits).acquire_owned()).await {
-            Ok(Ok(permit)) => Ok(self.permit(Some(permit), true)),
+            Ok(Ok(permit)) => Ok(self.permit(Some(permit), true, Instant::now())),
             _ => Err(wait),
         }
     }
 
-    /// A place without a wait; over the bound where there is none.
-    pub(crate) fn enter_over(&self) -> Permit {
-        self.permit(Arc::clone(&self.permits).try_acquire_owned().ok(), false)
+    /// A place without a wait; over the bound where there is none. It is `now`.
+    pub(crate) fn enter_over(&self, now: Instant) -> Permit {
+        self.permit(Arc::clone(&self.permits).try_acquire_owned().ok(), false, now)
+    }
+
+    /// Whether places are held for less than `time`, as far as is known.
+    pub(crate) fn is_quicker_than(&self, time: Duration) -> bool {
+        let average = self.service.average();
+        average < time && !average.is_zero()
     }
 
     /// Whether nobody has a place but the one who asks.
@@ -61,12 +87,12 @@ impl Gate {
 
     /// How long a newcomer would wait, by the average time that a place is held.
     fn expected_wait(&self) -> Duration {
-        let ahead = self.waiting.load(Ordering::Relaxed) as u64 / self.places as u64;
-        Duration::from_micros(self.service_us.load(Ordering::Relaxed).saturating_mul(ahead))
+        let ahead = self.waiting.load(Ordering::Relaxed) / self.places;
+        self.service.average().saturating_mul(u32::try_from(ahead).unwrap_or(u32::MAX))
     }
 
-    fn permit(&self, permit: Option<OwnedSemaphorePermit>, queued: bool) -> Permit {
-        Permit { _permit: permit, queued, since: Instant::now(), service_us: Arc::clone(&self.service_us) }
+    fn permit(&self, permit: Option<OwnedSemaphorePermit>, queued: bool, since: Instant) -> Permit {
+        Permit { _permit: permit, queued, since, service: Arc::clone(&self.service) }
     }
 }
 
@@ -92,16 +118,12 @@ pub(crate) struct Permit {
     /// Whether it had to be waited for.
     pub(crate) queued: bool,
     since: Instant,
-    service_us: Arc<AtomicU64>,
+    service: Arc<Service>,
 }
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        let held = u64::try_from(self.since.elapsed().as_micros()).unwrap_or(u64::MAX);
-        let average = self.service_us.load(Ordering::Relaxed);
-        // Two at once may lose one of the two samples; an average can bear that.
-        let next = average - average / SMOOTHING + held / SMOOTHING;
-        self.service_us.store(next, Ordering::Relaxed);
+        self.service.held(self.since.elapsed());
     }
 }
 
@@ -112,13 +134,14 @@ mod tests {
     #[tokio::test]
     async fn a_full_gate_lets_in_who_waits_and_sends_away_who_waited_too_long() {
         let gate = Arc::new(Gate::new(1));
-        let first = gate.enter(Duration::ZERO).await.expect("free");
+        let first = gate.enter(Duration::ZERO, Instant::now()).await.expect("free");
         assert!(!first.queued);
         let wait = Duration::from_millis(20);
-        assert_eq!(gate.enter(wait).await.expect_err("full"), wait);
+        assert_eq!(gate.enter(wait, Instant::now()).await.expect_err("full"), wait);
         let of_task = Arc::clone(&gate);
-        let second =
-            tokio::spawn(async move { of_task.enter(Duration::from_secs(60)).await.map(|permit| permit.queued) });
+        let second = tokio::spawn(async move {
+            of_task.enter(Duration::from_secs(60), Instant::now()).await.map(|permit| permit.queued)
+        });
         while gate.waiting.load(Ordering::Relaxed) == 0 {
             tokio::task::yield_now().await;
         }
@@ -129,11 +152,22 @@ mod tests {
     #[tokio::test]
     async fn a_hopeless_queue_is_not_joined() {
         let gate = Gate::new(1);
-        let _held = gate.enter(Duration::ZERO).await.expect("free");
-        gate.service_us.store(10_000_000, Ordering::Relaxed);
+        let _held = gate.enter(Duration::ZERO, Instant::now()).await.expect("free");
+        gate.service.ns.store(10_000_000_000, Ordering::Relaxed);
         gate.waiting.store(1, Ordering::Relaxed);
         let asked = Instant::now();
-        assert!(gate.enter(Duration::from_secs(5)).await.is_err());
+        assert!(gate.enter(Duration::from_secs(5), Instant::now()).await.is_err());
         assert!(asked.elapsed() < Duration::from_secs(1));
+    }
+
+    #[test]
+    fn a_gate_is_known_to_be_quick_after_its_first_permit_only() {
+        let gate = Gate::new(1);
+        let limit = Duration::from_secs(1);
+        assert!(!gate.is_quicker_than(limit));
+        drop(gate.enter_over(Instant::now()));
+        assert!(gate.is_quicker_than(limit));
+        gate.service.held(100 * limit);
+        assert!(!gate.is_quicker_than(limit));
     }
 }

@@ -17,7 +17,7 @@ use crate::stats::GuestStats;
 use crate::{GuestKind, engine};
 use arc_swap::ArcSwap;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
-use pillion_api::pubsub::Subscription;
+use pillion_api::pubsub::{Source, Subscription};
 use pillion_api::{Body, Code, Error, Sidecar, body, path, subscribe};
 use std::sync::Arc;
 use workflows::Workflows;
@@ -144,6 +144,12 @@ impl App {
         }
     }
 
+    /// What its triggers want to have streamed: a sidecar that is another process is asked for it, and sends it nowhere else.
+    pub fn streaming_subscriptions(&self) -> Vec<Subscription> {
+        let all = self.0.triggers.iter().filter_map(|trigger| trigger.subscription());
+        all.filter(|subscription| subscription.source == Source::Streaming).collect()
+    }
+
     /// Active actors by type.
     pub fn active_actors(&self) -> Vec<(String, usize)> {
         self.0.actors.counts()
@@ -159,8 +165,10 @@ impl App {
         let path = path::normalise(request.uri().path())?;
         match self.0.router.find(&path, request.method()) {
             Found::Guest(index) => {
-                let encoded = path.encode(request.uri().query())?;
-                *request.uri_mut() = route::with_path(request.uri(), encoded);
+                if !path.is_of(request.uri()) {
+                    let encoded = path.encode(request.uri().query())?;
+                    *request.uri_mut() = route::with_path(request.uri(), encoded);
+                }
                 call::run(&self.guest(index), trigger, request).await
             }
             Found::File(directory, below) => directory.serve(request.method(), below, request.headers()).await,

@@ -9,12 +9,15 @@ use crate::kind::http::shared::Handler;
 use crate::outgoing::Outgoing;
 use crate::runtime::Shared;
 use crate::stats::{Counters, Rate};
-use crate::{GuestKind, GuestSpec, Limits, incoming, limits::key, threads};
+use crate::{GuestKind, GuestSpec, Limits, incoming, limits::key, threads, turn};
 use futures_util::FutureExt;
 use http::{HeaderMap, Request, Response};
 use pillion_api::actors::Actor;
 use pillion_api::scope::{self, Scope};
-use pillion_api::{Body, Code, Error, trace::TraceContext};
+use pillion_api::{
+    Body, Code, Error,
+    trace::{TraceContext, hex_id},
+};
 use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -22,6 +25,8 @@ use std::time::{Duration, Instant};
 
 /// The thread of a guest sees the deadline first; this one speaks up where a bulk operation holds that thread.
 const EDGE_GRACE: Duration = Duration::from_millis(20);
+/// A call that takes less on average is a quick one.
+const QUICK: Duration = Duration::from_micros(50);
 /// The longest request id that is taken over from a client.
 const MAX_REQUEST_ID: usize = 64;
 
@@ -83,17 +88,23 @@ impl Hosted {
     pub(crate) async fn admit(&self) -> Result<(Permit, Permit), Error> {
         let asked = Instant::now();
         let wait = self.limits().queue_wait;
-        let guest = self.gate.enter(wait).await.map_err(|waited| self.overloaded(waited))?;
+        let guest = self.gate.enter(wait, asked).await.map_err(|waited| self.overloaded(waited))?;
+        let now = if guest.queued { Instant::now() } else { asked };
         let process = if self.gate.has_one_inside() {
-            self.shared.process.enter_over()
+            self.shared.process.enter_over(now)
         } else {
-            let left = wait.saturating_sub(asked.elapsed());
-            self.shared.process.enter(left).await.map_err(|waited| self.overloaded(waited))?
+            let left = wait.saturating_sub(now - asked);
+            self.shared.process.enter(left, now).await.map_err(|waited| self.overloaded(waited))?
         };
         if guest.queued || process.queued {
             self.counters.waited(asked.elapsed());
         }
         Ok((guest, process))
+    }
+
+    /// Whether its calls hold a thread for so short a time that others may wait for the end of one.
+    fn is_quick(&self) -> bool {
+        self.gate.is_quicker_than(QUICK)
     }
 
     fn overloaded(&self, retry_after: Duration) -> Error {
@@ -216,12 +227,17 @@ pub(crate) fn random_u64() -> u64 {
     STATE.with(|state| state.hash_one(COUNT.fetch_add(1, Ordering::Relaxed))).max(1)
 }
 
+/// The request's own id, else that of the call that this one is made on behalf of, else one of the span.
 fn request_id(headers: &HeaderMap, trace: TraceContext) -> Arc<str> {
     let given = headers.get("x-request-id").and_then(|value| value.to_str().ok());
     match given {
         Some(id) if !id.is_empty() && id.len() <= MAX_REQUEST_ID => id.into(),
-        _ => format!("{:016x}", trace.span_id).into(),
+        _ => scope::current().map_or_else(|| id_of(trace), |scope| Arc::clone(&scope.request_id)),
     }
+}
+
+fn id_of(trace: TraceContext) -> Arc<str> {
+    String::from_utf8_lossy(&hex_id(trace.span_id)).into()
 }
 
 /// Calls a guest with a request; counts it and logs what failed.
@@ -304,6 +320,9 @@ pub(crate) async fn on_guest_thread<T: Send + 'static>(
 ) -> Result<T, Error> {
     let guarded = AssertUnwindSafe(future).catch_unwind();
     let ended = if threads::runs_guests() {
+        if !call.hosted.is_quick() {
+            turn::end();
+        }
         guarded.await.ok()
     } else {
         let task = call.hosted.shared.threads.spawn(guarded);

@@ -11,6 +11,7 @@ use crate::output::{Lines, Stream};
 use crate::room::Room;
 use crate::strict;
 use crate::ticker::Running;
+use crate::turn;
 use crate::workflow::{self, Clock, Replay};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -306,6 +307,7 @@ fn yield_and_end_at(store: &mut Store<Host>, deadline: impl Fn() -> Instant + Se
         if Instant::now() >= deadline() {
             return Err(Deadline.into());
         }
+        turn::end();
         ticks = ticks.wrapping_add(1);
         if !ticks.is_multiple_of(TURN) {
             return Ok(UpdateDeadline::Continue(1));

@@ -45,6 +45,7 @@ mod strict;
 mod threads;
 mod ticker;
 mod trap;
+pub mod turn;
 pub mod workflow;
 
 pub use app::App;

@@ -8,6 +8,8 @@ use std::collections::BTreeMap;
 use wasmtime::component::types::ComponentItem;
 use wasmtime::{Engine, ExternType, Linker, Module, UnknownImportError, component};
 
+/// WASI's packages but wasi:http, whose version has to be that of the handler.
+const WASI: [&str; 6] = ["wasi:io", "wasi:cli", "wasi:clocks", "wasi:filesystem", "wasi:sockets", "wasi:random"];
 /// Missing imports that an error names.
 const MAX_MISSING: usize = 20;
 
@@ -83,10 +85,23 @@ pub(crate) fn confined(
 }
 
 fn is_of_workflows(import: &str) -> bool {
-    const WASI: [&str; 6] = ["wasi:io", "wasi:cli", "wasi:clocks", "wasi:filesystem", "wasi:sockets", "wasi:random"];
-    let (interface, version) = import.split_once('@').unwrap_or((import, ""));
-    let package = interface.split_once('/').map_or(interface, |(package, _)| package);
+    let Named { interface, package, version } = Named::of(import);
     host::workflow::provides(interface) || (version.starts_with("0.2.") && WASI.contains(&package))
+}
+
+/// The name of an interface, `package/name@version`, in its parts.
+struct Named<'a> {
+    interface: &'a str,
+    package: &'a str,
+    version: &'a str,
+}
+
+impl<'a> Named<'a> {
+    fn of(import: &'a str) -> Self {
+        let (interface, version) = import.split_once('@').unwrap_or((import, ""));
+        let package = interface.split_once('/').map_or(interface, |(package, _)| package);
+        Self { interface, package, version }
+    }
 }
 
 fn denied(interface: &str, function: &str) -> Error {
@@ -115,15 +130,12 @@ pub(crate) fn missing(linker: &Linker<Host>, module: &Module) -> Vec<Import> {
 pub(crate) fn missing_interfaces(inspection: &Inspection) -> Vec<Import> {
     let service = inspection.is_service();
     let provided = |import: &&Import| {
-        let (interface, version) = import.module.split_once('@').unwrap_or((&import.module, ""));
-        let package = interface.split_once('/').map_or(interface, |(package, _)| package);
-        let known =
-            ["wasi:io", "wasi:cli", "wasi:clocks", "wasi:filesystem", "wasi:sockets", "wasi:random", "wasi:http"];
+        let Named { interface, package, version } = Named::of(&import.module);
         let of_0_2 = version.starts_with("0.2.") && !(service && package == "wasi:http");
         let of_0_3 = service && version.starts_with("0.3.") && !version.contains('-') && package != "wasi:io";
         let of_workflow = host::workflow::provides(interface) && version == host::workflow::VERSION && !service;
         let of_dapr = (host::dapr::provides(interface) && version == host::dapr::VERSION) || of_workflow;
-        let of_wasi = (of_0_2 || of_0_3) && known.contains(&package);
+        let of_wasi = (of_0_2 || of_0_3) && (package == "wasi:http" || WASI.contains(&package));
         of_dapr || of_wasi || interfaces::find(&import.module, service).is_some()
     };
     inspection.imports.iter().filter(|import| !provided(import)).cloned().collect()

@@ -107,6 +107,8 @@ pub enum On {
         dead_letter: Option<String>,
         /// `rawPayload` and broker-specific extras.
         metadata: Metadata,
+        /// Whether the app asks its sidecar for them, rather than wait at its port.
+        streaming: bool,
     },
     /// Events of the input binding of this name.
     Binding(String),
@@ -134,7 +136,7 @@ impl Trigger {
 
     /// What it subscribes to, if it is a topic.
     pub(crate) fn subscription(&self) -> Option<Subscription> {
-        let On::Topic { pubsub, topic, dead_letter, metadata } = &self.on else { return None };
+        let On::Topic { pubsub, topic, dead_letter, metadata, streaming } = &self.on else { return None };
         Some(Subscription {
             pubsub: pubsub.clone(),
             topic: topic.clone(),
@@ -143,7 +145,7 @@ impl Trigger {
             metadata: metadata.clone(),
             dead_letter_topic: dead_letter.clone(),
             bulk: None,
-            source: Source::Declarative,
+            source: if *streaming { Source::Streaming } else { Source::Declarative },
         })
     }
 }

@@ -1,6 +1,7 @@
 //! The threads that run guests: a scheduler of their own, so that accept and static files never wait for a guest. A
 //! connection that asks for guests may live here too; its calls then run where they were read.
 
+use crate::turn;
 use std::cell::Cell;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -31,6 +32,7 @@ impl GuestThreads {
             .worker_threads(threads.max(1))
             .thread_name_fn(move || format!("guest-{}", count.fetch_add(1, Ordering::Relaxed)))
             .on_thread_start(|| RUNS_GUESTS.with(|runs| runs.set(true)))
+            .on_thread_park(turn::end)
             .global_queue_interval(GLOBAL_QUEUE_INTERVAL)
             .event_interval(EVENT_INTERVAL)
             .enable_all()

@@ -91,6 +91,7 @@ async fn what_can_not_work_is_refused_when_the_app_is_made() {
             topic: "t".into(),
             dead_letter: None,
             metadata: pillion_api::Metadata::new(),
+            streaming: false,
         },
         guest: "c".into(),
     };
@@ -133,6 +134,7 @@ async fn an_event_goes_to_its_guest_and_the_answer_means_what_it_means_to_daprd(
             topic: "t".into(),
             dead_letter: Some("dead".into()),
             metadata: pillion_api::Metadata::new(),
+            streaming: false,
         },
         guest: "ok".into(),
     };

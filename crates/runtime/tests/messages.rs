@@ -17,7 +17,13 @@ const GUESTS: [&str; 3] = ["message-wasi", "message-producer", "message-wasmclou
 fn app(runtime: &Runtime, name: &str, publish: &str) -> (App, Arc<Double>) {
     let guest = runtime.load(name, built(name), None).expect("a guest");
     assert_eq!(guest.kind(), GuestKind::Messages);
-    let on = On::Topic { pubsub: "bus".into(), topic: "in".into(), dead_letter: None, metadata: Metadata::new() };
+    let on = On::Topic {
+        pubsub: "bus".into(),
+        topic: "in".into(),
+        dead_letter: None,
+        metadata: Metadata::new(),
+        streaming: false,
+    };
     let trigger = Trigger { on, guest: name.into() };
     let limits = Limits { host_buffers: 1000, ..Limits::default() };
     let guests = vec![GuestSpec { limits, ..GuestSpec::new(name, guest) }];

@@ -8,6 +8,7 @@ mod connect;
 mod conversation;
 mod crypto;
 pub mod endpoint;
+pub mod event;
 mod http;
 mod invoke;
 mod jobs;
@@ -16,6 +17,7 @@ mod metadata;
 mod serve;
 mod state;
 mod status;
+pub mod subscribe;
 pub mod work;
 mod workflow;
 

@@ -123,6 +123,7 @@ pub(crate) const GUESTS: &[Guest] = &[
     test("http-cases", "guests/http-cases", REACTOR),
     test("http-dapr", "guests/http-dapr", REACTOR),
     test("http-echo", "guests/http-echo", REACTOR),
+    test("http-grpc", "guests/http-grpc", REACTOR),
     test("http-hello", "guests/http-hello", PROXY),
     test("http-prepared", "guests/http-prepared", PROXY),
     test("http-service", "guests/http-service", PROXY),

@@ -18,7 +18,10 @@ pub(crate) use reserved::Reserved;
 use crate::dapr_api::ApiToken;
 use headers::API_TOKEN;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
-use pillion_api::{AppChannel, Body, Code, Error, Result, bindings, body, jobs, path};
+use pillion_api::{
+    AppChannel, Body, Code, Error, Result, bindings, body, jobs, path,
+    pubsub::{Source, Subscription},
+};
 use question::Question;
 use std::{
     sync::{
@@ -83,15 +86,16 @@ impl Channel {
 
     /// Answers one request, of whomever.
     pub(crate) async fn call(self: &Arc<Self>, mut request: Request<Body>) -> Response<Body> {
+        let failed = failure_of(&request);
         let question = match self.read(&request) {
             Ok(question) => question,
-            Err(error) => return error.problem_response(),
+            Err(error) => return failed(error),
         };
         match (self.admit(&question, &mut request), &question) {
             (Ok(()), Question::Grpc(_)) => grpc::serve(self, request).await,
             (Err(error), Question::Grpc(_)) => grpc::refuse(&error),
-            (Ok(()), _) => self.answer(question, request).await.unwrap_or_else(|error| error.problem_response()),
-            (Err(error), _) => error.problem_response(),
+            (Ok(()), _) => self.answer(question, request).await.unwrap_or_else(failed),
+            (Err(error), _) => failed(error),
         }
     }
 
@@ -152,7 +156,14 @@ impl Channel {
     }
 
     async fn subscribe(&self) -> Result<Response<Body>> {
-        Ok(json(subscribe::to_json(self.app.subscriptions().await?)?))
+        Ok(json(subscribe::to_json(self.posted().await?)?))
+    }
+
+    /// The subscriptions whose events daprd brings here.
+    async fn posted(&self) -> Result<Vec<Subscription>> {
+        let mut subscriptions = self.app.subscriptions().await?;
+        subscriptions.retain(|subscription| subscription.source != Source::Streaming);
+        Ok(subscriptions)
     }
 
     async fn config(&self) -> Result<Response<Body>> {
@@ -201,6 +212,14 @@ impl Channel {
         let data = body::collect(request.into_body(), self.bounds.request).await?;
         self.app.job_event(jobs::Event { name, data, content_type }).await?;
         Ok(empty(StatusCode::OK))
+    }
+}
+
+/// How the failure of a request is answered: a client of gRPC knows statuses alone.
+pub(crate) fn failure_of(request: &Request<Body>) -> fn(Error) -> Response<Body> {
+    match grpc::is_call(request) {
+        true => |error| grpc::refuse_call(&error),
+        false => |error| error.problem_response(),
     }
 }
 

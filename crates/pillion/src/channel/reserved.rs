@@ -83,8 +83,13 @@ impl Reserved {
         self.health.as_ref() == Some(path)
     }
 
+    /// Whether daprd posts events of a topic to a guest.
+    pub(super) fn has_topic(&self, guest: &str) -> bool {
+        self.guests.contains(guest)
+    }
+
     pub(super) fn topic_guest<'a>(&self, path: &'a Path) -> Option<&'a str> {
-        guest_of(path.as_str()).filter(|guest| self.guests.contains(*guest))
+        guest_of(path.as_str()).filter(|guest| self.has_topic(guest))
     }
 
     pub(super) fn binding_at(&self, path: &Path) -> Option<&str> {

@@ -34,7 +34,7 @@ impl AppChannel for Fake {
 
     async fn subscriptions(&self) -> Result<Vec<Subscription>> {
         self.note("subscriptions".to_owned())?;
-        Ok(vec![Subscription {
+        let posted = Subscription {
             pubsub: "bus".into(),
             topic: "orders".into(),
             rules: Vec::new(),
@@ -43,7 +43,10 @@ impl AppChannel for Fake {
             dead_letter_topic: None,
             bulk: None,
             source: Source::Declarative,
-        }])
+        };
+        // daprd is not told of what the app asks for itself.
+        let streamed = Subscription { topic: "streamed".into(), source: Source::Streaming, ..posted.clone() };
+        Ok(vec![streamed, posted])
     }
 
     async fn deliver(&self, delivery: Delivery) -> Result<TopicStatus> {

@@ -14,6 +14,7 @@ mod connection;
 mod head;
 mod limits;
 mod listener;
+mod outbox;
 mod refuse;
 mod socket;
 mod stack;

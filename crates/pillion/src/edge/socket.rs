@@ -3,6 +3,7 @@
 use super::{
     EdgeLimits,
     head::{Fault, Heads},
+    outbox::Outbox,
 };
 use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_util::rt::TokioIo;
@@ -17,8 +18,8 @@ use std::{
     time::Duration,
 };
 use tokio::{
-    io::{AsyncRead, AsyncReadExt, AsyncWriteExt, ReadBuf},
-    net::TcpStream,
+    io::{AsyncRead, AsyncReadExt, ReadBuf},
+    net::{TcpStream, tcp::OwnedReadHalf},
     time::{Instant, Sleep, sleep_until},
 };
 
@@ -61,7 +62,8 @@ impl Shared {
 
 /// The socket as hyper reads and writes it.
 pub(super) struct Socket {
-    stream: TokioIo<TcpStream>,
+    stream: TokioIo<OwnedReadHalf>,
+    outbox: Arc<Outbox>,
     /// Bytes that were read to tell the protocol, not yet given to hyper.
     first: Vec<u8>,
     shared: Arc<Shared>,
@@ -106,14 +108,16 @@ impl Socket {
     }
 
     pub(super) fn http2(stream: TcpStream, first: Vec<u8>, limits: &EdgeLimits, shared: Arc<Shared>) -> Self {
-        let stream = TokioIo::new(stream);
-        Self { stream, first, shared, heads: None, write_idle: limits.write_idle, write_deadline: None }
+        let (stream, out) = stream.into_split();
+        let (stream, outbox) = (TokioIo::new(stream), Outbox::new(out));
+        Self { stream, outbox, first, shared, heads: None, write_idle: limits.write_idle, write_deadline: None }
     }
 
     /// Ends the connection so that the client sees the last answer: unread bytes at a close would reset it.
     pub(super) async fn close(self) {
         let mut stream = self.stream.into_inner();
-        if stream.shutdown().await.is_err() || !self.shared.linger.load(Ordering::Relaxed) {
+        let ended = tokio::time::timeout(self.write_idle, self.outbox.close()).await;
+        if !matches!(ended, Ok(Ok(()))) || !self.shared.linger.load(Ordering::Relaxed) {
             return;
         }
         let drain = async {
@@ -219,9 +223,7 @@ impl Socket {
 
 impl Write for Socket {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        let this = self.get_mut();
-        let poll = Pin::new(&mut this.stream).poll_write(cx, buf);
-        this.bounded(cx, poll)
+        self.poll_write_vectored(cx, &[IoSlice::new(buf)])
     }
 
     fn poll_write_vectored(
@@ -230,7 +232,7 @@ impl Write for Socket {
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
-        let poll = Pin::new(&mut this.stream).poll_write_vectored(cx, bufs);
+        let poll = this.outbox.poll_write(cx, bufs);
         this.bounded(cx, poll)
     }
 
@@ -239,16 +241,20 @@ impl Write for Socket {
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().stream).poll_flush(cx)
+        let this = self.get_mut();
+        match this.outbox.poll_flush(cx) {
+            // Nothing was written, and nothing is stuck: the deadlines stay as they are.
+            None => Poll::Ready(Ok(())),
+            Some(poll) => this.bounded(cx, poll),
+        }
     }
 
     /// For HTTP/1 this is only the end of writing: [`Socket::close`] ends the connection, with what is still read of it.
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let this = self.get_mut();
-        if this.heads.is_some() {
-            return Pin::new(&mut this.stream).poll_flush(cx);
+        if self.heads.is_some() {
+            return self.poll_flush(cx);
         }
-        Pin::new(&mut this.stream).poll_shutdown(cx)
+        self.get_mut().outbox.poll_shutdown(cx)
     }
 }
 

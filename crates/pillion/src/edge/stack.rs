@@ -14,7 +14,7 @@ use async_trait::async_trait;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, Version, header};
 use hyper::body::Incoming;
 use pillion_api::scope::{self, Scope};
-use pillion_api::{Body, Code, Error, body, path};
+use pillion_api::{Body, Code, Error, body, path, trace::hex_id};
 use std::{
     any::Any,
     collections::HashMap,
@@ -26,7 +26,7 @@ use std::{
         atomic::{AtomicU64, Ordering},
     },
     task::{Context, Poll},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -37,8 +37,8 @@ const MAX_REQUEST_ID: usize = 128;
 /// What answers the requests of a port.
 #[async_trait]
 pub(crate) trait Service: Send + Sync + 'static {
-    /// Answers one request. Dropped where the client goes away. The extensions hold a [`RequestId`], a
-    /// [`ConnectionInfo`], the call's [`Span`], and the normal [`path::Path`] where the edge checks paths.
+    /// Answers one request. Dropped where the client goes away. It is in the log by its
+    /// [scope](pillion_api::scope). The extensions hold a [`ConnectionInfo`], the context of the call's [`Span`], and the normal [`path::Path`] where the edge checks paths.
     async fn call(&self, request: Request<Body>) -> Response<Body>;
 
     /// The runtime on which a connection is best served whose first request is for this path, if it is another one.
@@ -68,10 +68,6 @@ where
         (self.0)(request).await
     }
 }
-
-/// The id of one request: the client's `x-request-id`, or one of ours. Also in the answer's header.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct RequestId(pub Arc<str>);
 
 /// The connection that a request came by.
 #[derive(Clone, Copy, Debug)]
@@ -171,19 +167,18 @@ pub(super) fn answer(
     async move {
         let started = Instant::now();
         // First, so that even a refusal can be found in the logs by its id.
-        let id = request_id(request.headers());
-        let log = scope_of(&port, &id, &in_flight.span);
+        let log = scope_of(&port, request_id(request.headers()), &in_flight.span);
         let is_http1 = request.version() < Version::HTTP_2;
         // The head alone decides here: what is refused costs no body and no guest.
         let mut response = match refuse::check(&request, fault, &port.limits) {
-            Ok(path) => scope::within(log.clone(), serve(&port, info, request, path, &id, &in_flight)).await,
+            Ok(path) => scope::within(log.clone(), serve(&port, info, request, path, &in_flight)).await,
             Err(error) => Answer { response: refuse::show(&error, port.limits.face), close: true },
         };
         if response.close && is_http1 {
             in_flight.shared.linger.store(true, Ordering::Relaxed);
             response.response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
-        finish(response.response, &mut in_flight, id, started, &log).map(|body| ResponseBody::new(body, in_flight))
+        finish(response.response, &mut in_flight, started, &log).map(|body| ResponseBody::new(body, in_flight))
     }
 }
 
@@ -215,7 +210,6 @@ async fn serve(
     info: ConnectionInfo,
     request: Request<Incoming>,
     path: Option<path::Path>,
-    id: &RequestId,
     in_flight: &InFlight,
 ) -> Answer {
     let fate = Arc::new(BodyFate::default());
@@ -223,7 +217,6 @@ async fn serve(
     to_origin_form(&mut request);
     in_flight.span.propagate(request.headers_mut());
     let extensions = request.extensions_mut();
-    extensions.insert(id.clone());
     extensions.insert(info);
     extensions.insert(in_flight.span.context());
     if let Some(path) = path {
@@ -268,18 +261,16 @@ fn bounded(incoming: Incoming, limits: &EdgeLimits, fate: &Arc<BodyFate>) -> Bod
 fn finish(
     mut response: Response<Body>,
     in_flight: &mut InFlight,
-    id: RequestId,
     started: Instant,
     log: &Arc<Scope>,
 ) -> Response<Body> {
     let status = response.status();
     let elapsed = started.elapsed();
     let headers = response.headers_mut();
-    if let Ok(value) = HeaderValue::from_str(&id.0) {
+    if let Ok(value) = HeaderValue::from_str(&log.request_id) {
         headers.insert(REQUEST_ID, value);
     }
-    let milliseconds = elapsed.as_secs_f64() * 1e3;
-    if let Ok(value) = HeaderValue::try_from(format!("app;dur={milliseconds:.3}")) {
+    if let Ok(value) = HeaderValue::try_from(server_timing(elapsed)) {
         headers.append(SERVER_TIMING, value);
     }
     in_flight.timer.finish(status, elapsed);
@@ -287,8 +278,14 @@ fn finish(
     if status.is_server_error() {
         in_flight.span.fail(response.extensions().get::<Error>().map_or("server error", Error::message));
     }
-    log_answer(log, &response, milliseconds);
+    log_answer(log, &response, elapsed.as_secs_f64() * 1e3);
     response
+}
+
+/// Milliseconds to the microsecond, by whole numbers: one with a point in it takes `format!` several times as long.
+fn server_timing(elapsed: Duration) -> String {
+    let micros = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX);
+    format!("app;dur={}.{:03}", micros / 1000, micros % 1000)
 }
 
 fn log_answer(log: &Arc<Scope>, response: &Response<Body>, milliseconds: f64) {
@@ -304,15 +301,16 @@ fn log_answer(log: &Arc<Scope>, response: &Response<Body>, milliseconds: f64) {
     }
 }
 
-fn scope_of(port: &Port, id: &RequestId, span: &Span) -> Arc<Scope> {
-    let (app, request_id) = (port.observe.app.clone(), id.0.clone());
+fn scope_of(port: &Port, request_id: Arc<str>, span: &Span) -> Arc<Scope> {
+    let app = port.observe.app.clone();
     Arc::new(Scope { app, guest: None, request_id, trace: span.context(), trigger: None })
 }
 
-/// The client's id where it can stand in a log and a header as it is, else one of ours.
-fn request_id(headers: &HeaderMap) -> RequestId {
+/// The client's id where it can stand in a log and a header as it is, else one of ours. Also in the answer's header.
+fn request_id(headers: &HeaderMap) -> Arc<str> {
     let given = headers.get(REQUEST_ID).and_then(|value| value.to_str().ok()).filter(|id| is_sane(id));
-    RequestId(given.map_or_else(|| format!("{:016x}", crate::telemetry::traces::random()).into(), Into::into))
+    let own = || String::from_utf8_lossy(&hex_id(crate::telemetry::traces::random())).into();
+    given.map_or_else(own, Into::into)
 }
 
 fn is_sane(id: &str) -> bool {

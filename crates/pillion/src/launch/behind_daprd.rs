@@ -36,6 +36,8 @@ fn reserved(planned: &PlannedApp) -> Reserved {
     let triggers = planned.app.wasm().map(|wasm| wasm.triggers.as_slice()).unwrap_or_default();
     for trigger in triggers {
         match &trigger.kind {
+            // What is streamed comes by no port, so that nobody else can send it.
+            TriggerKind::Topic { streaming: true, .. } => {}
             TriggerKind::Topic { .. } => reserved.topic(&trigger.guest),
             TriggerKind::Binding(name) => reserved.binding(name),
             TriggerKind::Job(name) => reserved.job(name),

@@ -1,7 +1,7 @@
 //! What answers on the ports of a run: an app's own channel, and Dapr's API for an app.
 
 use crate::{
-    channel::Channel,
+    channel::{Channel, failure_of},
     dapr_api::{self, ApiContext},
     edge::{ConnectionInfo, Service, service_fn},
 };
@@ -26,7 +26,10 @@ impl Service for WasmApp {
     async fn call(&self, request: Request<Body>) -> Response<Body> {
         match &self.channel {
             Some(channel) => channel.call(request).await,
-            None => self.app.invoke(request).await.unwrap_or_else(|error| error.problem_response()),
+            None => {
+                let failed = failure_of(&request);
+                self.app.invoke(request).await.unwrap_or_else(failed)
+            }
         }
     }
 

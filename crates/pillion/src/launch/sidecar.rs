@@ -2,11 +2,12 @@
 
 use crate::environment::{self, Announced};
 use anyhow::{Result, anyhow, bail};
-use pillion_api::{AppChannel, Pipeline, Sidecar};
+use pillion_api::{AppChannel, Pipeline, Sidecar, pubsub::Subscription};
 use pillion_sidecar::{
     Daprd, DaprdConfig, Embedded,
     daprd::{
         endpoint,
+        subscribe::Subscriptions,
         work::{WorkBounds, Worker},
     },
 };
@@ -35,6 +36,8 @@ pub(crate) struct Beside {
     greeting: Arc<Mutex<Option<JoinHandle<()>>>>,
     /// Who does the app's workflows, if it has some.
     worker: Arc<Mutex<Option<Worker>>>,
+    /// What it streams to the app.
+    streams: Arc<Mutex<Option<Subscriptions>>>,
 }
 
 /// Makes the client of the daprd of an app. Nothing is connected yet: daprd waits for the app in turn.
@@ -47,7 +50,7 @@ pub(crate) fn daprd(app_id: &str, announced: &Announced) -> Result<AppSidecar> {
     let http = endpoint::http(&announced.http).map_err(|why| wrong(announced.http_from, &announced.http, why))?;
     let config = DaprdConfig { api_token: environment::dapr_api_token(), ..DaprdConfig::new(app_id, grpc, http) };
     let client = Arc::new(Daprd::new(config)?);
-    Ok(AppSidecar::Daprd(Beside { client, greeting: Arc::default(), worker: Arc::default() }))
+    Ok(AppSidecar::Daprd(Beside { client, greeting: Arc::default(), worker: Arc::default(), streams: Arc::default() }))
 }
 
 impl AppSidecar {
@@ -92,6 +95,16 @@ impl AppSidecar {
         Ok(())
     }
 
+    /// Takes what a daprd streams from here on. The sidecar in this process delivers all there is by itself.
+    pub(crate) fn subscribe(&self, subscriptions: Vec<Subscription>, app: &Arc<dyn AppChannel>) {
+        if let Self::Daprd(beside) = self
+            && !subscriptions.is_empty()
+        {
+            let streams = beside.client.subscribe(subscriptions, app);
+            *beside.streams.lock().unwrap_or_else(PoisonError::into_inner) = Some(streams);
+        }
+    }
+
     /// Waits for what must be there before the app counts as started: a daprd is not waited for, because it may wait for us.
     pub(crate) async fn wait_ready(&self) {
         if let Self::Embedded(embedded) = self {
@@ -99,15 +112,24 @@ impl AppSidecar {
         }
     }
 
-    /// Begins no more deliveries, and no more work of workflows; a daprd's deliveries end at the app's port.
+    /// Begins no more deliveries, and no more work of workflows; what a daprd posts ends at the app's port.
     pub(crate) async fn stop_deliveries(&self, deadline: Instant) {
         match self {
             Self::Embedded(embedded) => embedded.stop_deliveries(deadline).await,
             Self::Daprd(beside) => {
                 let worker = beside.worker.lock().unwrap_or_else(PoisonError::into_inner).take();
-                if let Some(worker) = worker {
-                    worker.stop(deadline).await;
-                }
+                let streams = beside.streams.lock().unwrap_or_else(PoisonError::into_inner).take();
+                let work = async {
+                    if let Some(worker) = worker {
+                        worker.stop(deadline).await;
+                    }
+                };
+                let events = async {
+                    if let Some(streams) = streams {
+                        streams.stop(deadline).await;
+                    }
+                };
+                tokio::join!(work, events);
             }
         }
     }

@@ -133,6 +133,7 @@ impl Start<'_> {
                 }
                 channel = self.behind_daprd.then(|| Arc::new(behind_daprd::channel(&planned, &app)));
                 app.follow_configuration();
+                sidecar.subscribe(app.streaming_subscriptions(), &self.traced(&app_id, app.clone()));
                 own = Some(app.clone());
                 let limits = EdgeLimits { body_bytes: largest_request(&planned), ..EdgeLimits::app() };
                 let observe = self.observe(&app_id, PortKind::App);

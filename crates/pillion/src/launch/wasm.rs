@@ -81,8 +81,8 @@ fn trigger(trigger: &crate::manifest::Trigger) -> pillion_runtime::Trigger {
     use crate::manifest::TriggerKind;
     use pillion_runtime::On;
     let on = match trigger.kind.clone() {
-        TriggerKind::Topic { pubsub, topic, dead_letter, metadata } => {
-            On::Topic { pubsub, topic, dead_letter, metadata }
+        TriggerKind::Topic { pubsub, topic, dead_letter, metadata, streaming } => {
+            On::Topic { pubsub, topic, dead_letter, metadata, streaming }
         }
         TriggerKind::Binding(name) => On::Binding(name),
         TriggerKind::Job(name) => On::Job(name),

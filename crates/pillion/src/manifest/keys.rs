@@ -192,6 +192,12 @@ pub(super) const ON: &[Key] = &[
     key("topic", "text", "", "a topic of it"),
     key("deadLetterTopic", "text", "", "where events go that could not be handled"),
     key("metadata", "mapping of texts", "", "metadata of the subscription"),
+    key(
+        "streaming",
+        "true or false",
+        "false",
+        "whether a daprd streams them to the app, which needs no port for that then",
+    ),
     key("binding", "text", "", "an input binding"),
     key("job", "text", "", "a job"),
     key("configuration", "text", "", "a configuration store, followed from the start"),

@@ -223,9 +223,13 @@ fn read_trigger(node: &Node, owner: &str, names: &Names, findings: &mut Findings
     let kind = read_kind(&mut fields, findings);
     let guest = names.find(&mut fields, findings);
     // Asked for whatever the kind: a key of another kind gets its own message.
-    for (other, with) in
-        [("topic", "pubsub"), ("deadLetterTopic", "pubsub"), ("metadata", "pubsub"), ("keys", "configuration")]
-    {
+    for (other, with) in [
+        ("topic", "pubsub"),
+        ("deadLetterTopic", "pubsub"),
+        ("metadata", "pubsub"),
+        ("streaming", "pubsub"),
+        ("keys", "configuration"),
+    ] {
         let wrong = kind.as_ref().is_some_and(|kind| key_of(kind) != with);
         if let Some(entry) = fields.entry(other).filter(|_| wrong) {
             findings.error(entry.at, format!("{}: `{other}` goes with `{with}` only", fields.owner()));
@@ -251,6 +255,7 @@ fn read_kind(fields: &mut Fields<'_>, findings: &mut Findings) -> Option<Trigger
     let topic = fields.entry("topic").is_some();
     let dead_letter = fields.text("deadLetterTopic", findings).map(str::to_owned);
     let metadata = fields.text_map("metadata", findings);
+    let streaming = fields.flag("streaming", findings).unwrap_or(false);
     let keys = fields.texts("keys", findings).into_iter().map(|(_, key)| key.to_owned()).collect();
     match [pubsub, binding, job, configuration].into_iter().flatten().collect::<Vec<_>>().as_slice() {
         [] => {
@@ -282,7 +287,7 @@ fn read_kind(fields: &mut Fields<'_>, findings: &mut Findings) -> Option<Trigger
         return None;
     }
     let topic = fields.required_text("topic", findings).map(str::to_owned);
-    Some(TriggerKind::Topic { pubsub: pubsub?, topic: topic?, dead_letter, metadata })
+    Some(TriggerKind::Topic { pubsub: pubsub?, topic: topic?, dead_letter, metadata, streaming })
 }
 
 /// A guest that nothing reaches is most likely a forgotten route.

@@ -128,6 +128,8 @@ pub(crate) enum TriggerKind {
         dead_letter: Option<String>,
         /// Metadata of the subscription.
         metadata: Metadata,
+        /// Whether daprd streams them, rather than post them to the app's port.
+        streaming: bool,
     },
     /// Events of an input binding.
     Binding(String),

@@ -127,7 +127,7 @@ impl Span {
 
     /// Writes this span into the headers of a request that is made on its behalf.
     pub(crate) fn propagate(&self, headers: &mut HeaderMap) {
-        if let Ok(value) = HeaderValue::try_from(self.context.to_string()) {
+        if let Ok(value) = HeaderValue::from_bytes(&self.context.to_header()) {
             headers.insert(TRACEPARENT, value);
         }
         match self.state.as_deref().map(HeaderValue::from_str) {

@@ -1,33 +1,9 @@
 //! Actors of an http guest that names their types itself: Dapr's calls come to its own routes.
 
 use crate::{
-    common::free_ports,
-    harness::{Guarded, Setup, component, tools, until},
+    harness::{Setup, component, tools, until},
+    plane::placement,
 };
-use std::{path::Path, process::Command};
-
-/// A placement service of one, with its address.
-pub fn placement(tools: &Path, dir: &Path) -> (Guarded, String) {
-    for _ in 0..5 {
-        let [port, health, peer] = free_ports();
-        let mut command = Command::new(tools.join("placement"));
-        command.args([
-            format!("--port={port}"),
-            "--listen-address=127.0.0.1".to_owned(),
-            format!("--healthz-port={health}"),
-            "--healthz-listen-address=127.0.0.1".to_owned(),
-            "--enable-metrics=false".to_owned(),
-            format!("--initial-cluster=dapr-placement-0=127.0.0.1:{peer}"),
-        ]);
-        let mut placement = Guarded::start(&mut command, dir.join("placement.log"));
-        match placement.wait(&format!("http://127.0.0.1:{health}/healthz"), 200) {
-            Ok(()) => return (placement, format!("127.0.0.1:{port}")),
-            Err(log) if log.contains("in use") => {}
-            Err(log) => panic!("the placement service does not start:\n{log}"),
-        }
-    }
-    panic!("no free ports");
-}
 
 #[test]
 fn a_call_of_an_actor_reaches_the_guest_that_names_its_type() {

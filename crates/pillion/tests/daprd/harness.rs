@@ -18,6 +18,7 @@ const GUESTS: [&str; 12] = [
     "http-subscriber",
     "http-echo",
     "http-call",
+    "http-grpc",
     "dapr-actor",
     "dapr-orders",
     "dapr-shipping",
@@ -96,12 +97,29 @@ pub struct Setup {
     pub variables: Vec<(&'static str, String)>,
     /// `APP_API_TOKEN` of the app and of daprd.
     pub tokens: [Option<&'static str>; 2],
+    /// `DAPR_API_TOKEN` of both.
+    pub api_token: Option<&'static str>,
+    /// Whether daprd is told of the app's port.
+    pub has_port: bool,
+    /// Whether daprd tries a delivery again until it is taken.
+    pub tries_again: bool,
 }
 
 impl Setup {
     pub fn new(app_id: &'static str, wasm: impl Into<String>, resources: impl Into<String>) -> Self {
         let (wasm, resources) = (wasm.into(), resources.into());
-        Self { app_id, wasm, resources, protocol: "http", flags: Vec::new(), variables: Vec::new(), tokens: [None; 2] }
+        Self {
+            app_id,
+            wasm,
+            resources,
+            protocol: "http",
+            flags: Vec::new(),
+            variables: Vec::new(),
+            tokens: [None; 2],
+            api_token: None,
+            has_port: true,
+            tries_again: true,
+        }
     }
 
     pub fn protocol(mut self, protocol: &'static str) -> Self {
@@ -116,6 +134,18 @@ impl Setup {
 
     pub fn variable(mut self, name: &'static str, value: &str) -> Self {
         self.variables.push((name, value.to_owned()));
+        self
+    }
+
+    /// daprd neither knows the app's port nor calls it.
+    pub fn without_port(mut self) -> Self {
+        self.has_port = false;
+        self
+    }
+
+    /// What is not taken is the broker's again: no policy of daprd's keeps it.
+    pub fn once(mut self) -> Self {
+        self.tries_again = false;
         self
     }
 
@@ -244,7 +274,9 @@ impl Setup {
         fs::create_dir(dir.join("events")).expect("a folder");
         fs::create_dir(dir.join("components")).expect("a folder");
         fs::write(dir.join("components/all.yaml"), &self.resources).expect("written");
-        fs::write(dir.join("components/resiliency.yaml"), RESILIENCY).expect("written");
+        if self.tries_again {
+            fs::write(dir.join("components/resiliency.yaml"), RESILIENCY).expect("written");
+        }
         self.write_manifest(dir, ports);
     }
 
@@ -264,6 +296,9 @@ fn serve(setup: &Setup, dir: &Path, ports: Ports) -> Result<Running, String> {
     set_dapr_variables(&mut command, setup.app_id, setup.protocol, ports);
     if let Some(token) = setup.tokens[0] {
         command.env("APP_API_TOKEN", token);
+    }
+    if let Some(token) = setup.api_token {
+        command.env("DAPR_API_TOKEN", token);
     }
     Running::start_with(&mut command)
 }
@@ -302,15 +337,13 @@ impl Guarded {
     pub fn wait(&mut self, url: &str, status: u16) -> Result<(), String> {
         let mut ended = false;
         let answers = until(|| {
-            ended = self.child.try_wait().expect("a child").is_some();
+            ended = self.has_ended();
             ended || get_status(url) == Some(status)
         });
         assert!(answers, "`{url}` never answers {status}:\n{}", self.log());
         if ended { Err(self.log()) } else { Ok(()) }
     }
-}
 
-impl Guarded {
     /// Whether it ended by itself.
     pub fn has_ended(&mut self) -> bool {
         self.child.try_wait().expect("a child").is_some()
@@ -349,6 +382,9 @@ impl Daprd {
         if let Some(token) = setup.tokens[1] {
             command.env("APP_API_TOKEN", token);
         }
+        if let Some(token) = setup.api_token {
+            command.env("DAPR_API_TOKEN", token);
+        }
         let mut daprd = Guarded::start(&mut command, dir.join("daprd.log"));
         daprd.wait(&format!("http://127.0.0.1:{}/v1.0/healthz", ports.http), 204)?;
         Ok(Self(daprd))
@@ -359,18 +395,20 @@ impl Daprd {
     }
 }
 
-fn flags(setup: &Setup, ports: Ports) -> Vec<String> {
-    vec![
+/// The flags that `dapr run` gives daprd. A later one of the same name holds.
+pub fn flags(setup: &Setup, ports: Ports) -> Vec<String> {
+    let app = [format!("--app-port={}", ports.app), format!("--app-protocol={}", setup.protocol)];
+    let mut flags = vec![
         format!("--app-id={}", setup.app_id),
-        format!("--app-port={}", ports.app),
-        format!("--app-protocol={}", setup.protocol),
         format!("--dapr-http-port={}", ports.http),
         format!("--dapr-grpc-port={}", ports.grpc),
         format!("--dapr-internal-grpc-port={}", ports.internal),
         "--dapr-listen-addresses=127.0.0.1".to_owned(),
         "--dapr-internal-grpc-listen-address=127.0.0.1".to_owned(),
         "--enable-metrics=false".to_owned(),
-    ]
+    ];
+    flags.extend(app.into_iter().filter(|_| setup.has_port));
+    flags
 }
 
 /// A component of Dapr's, as a YAML document.

@@ -20,12 +20,12 @@ const PAUSE: Duration = Duration::from_millis(5);
 const SERVES: usize = 40;
 
 /// The instances of one app, in one network and at one broker.
-fn pair(test: &str) -> Option<(Redis, [Behind; 2])> {
+fn pair(test: &str, app: &str) -> Option<(Redis, [Behind; 2])> {
     let network = Network::new(tools(test)?);
     let redis = Redis::start(test, network.dir.path())?;
     let start = || {
         let bus = redis.component("bus", "pubsub.redis", &REDELIVERY);
-        Setup::new("shop", APP, bus).start_in(&network)
+        Setup::new("shop", app, bus).start_in(&network)
     };
     let apps = [start(), start()];
     Some((redis, apps))
@@ -37,7 +37,11 @@ fn seen(apps: &[Behind; 2], text: &str) -> usize {
 
 #[test]
 fn instances_of_one_app_share_its_events() {
-    let Some((_redis, apps)) = pair("instances_of_one_app_share_its_events") else { return };
+    check_shared("instances_of_one_app_share_its_events", APP);
+}
+
+pub fn check_shared(test: &str, app: &str) {
+    let Some((_redis, apps)) = pair(test, app) else { return };
     let mut sent = 0;
     let both = until(|| {
         apps[sent % 2].publish("orders", &format!("event {sent}."));
@@ -54,7 +58,11 @@ fn instances_of_one_app_share_its_events() {
 
 #[test]
 fn the_end_of_one_instance_loses_no_event_and_drops_no_request() {
-    let Some((_redis, mut apps)) = pair("the_end_of_one_instance_loses_no_event_and_drops_no_request") else { return };
+    check_end("the_end_of_one_instance_loses_no_event_and_drops_no_request", APP);
+}
+
+pub fn check_end(test: &str, app: &str) {
+    let Some((_redis, mut apps)) = pair(test, app) else { return };
     let (done, taken) = (AtomicBool::new(false), AtomicUsize::new(0));
     let url = |path: &str| format!("http://127.0.0.1:{}{path}", apps[0].ports.http);
     let (publish, invoke) = (url("/v1.0/publish/bus/orders"), url("/v1.0/invoke/shop/method/api"));

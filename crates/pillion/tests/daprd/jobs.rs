@@ -1,38 +1,9 @@
 //! Jobs, which Dapr's scheduler starts.
 
 use crate::{
-    common::free_ports,
-    harness::{Guarded, Setup, tools, until},
+    harness::{Setup, tools, until},
+    plane::scheduler,
 };
-use std::{path::Path, process::Command};
-
-/// A scheduler of one, with its address.
-pub fn scheduler(tools: &Path, dir: &Path) -> (Guarded, String) {
-    for _ in 0..5 {
-        let [port, health, client, peer] = free_ports();
-        let mut command = Command::new(tools.join("scheduler"));
-        command.args([
-            format!("--port={port}"),
-            "--listen-address=127.0.0.1".to_owned(),
-            format!("--healthz-port={health}"),
-            "--healthz-listen-address=127.0.0.1".to_owned(),
-            "--enable-metrics=false".to_owned(),
-            format!("--etcd-data-dir={}", dir.join("etcd").display()),
-            format!("--etcd-client-port={client}"),
-            format!("--etcd-initial-cluster=dapr-scheduler-server-0=http://127.0.0.1:{peer}"),
-            format!("--override-broadcast-host-port=127.0.0.1:{port}"),
-            format!("--identity-directory-write={}", dir.join("identity").display()),
-        ]);
-        std::fs::create_dir_all(dir.join("identity")).expect("a folder");
-        let mut scheduler = Guarded::start(&mut command, dir.join("scheduler.log"));
-        match scheduler.wait(&format!("http://127.0.0.1:{health}/healthz"), 200) {
-            Ok(()) => return (scheduler, format!("127.0.0.1:{port}")),
-            Err(log) if log.contains("in use") => {}
-            Err(log) => panic!("the scheduler does not start:\n{log}"),
-        }
-    }
-    panic!("no free ports");
-}
 
 #[test]
 fn a_job_that_is_due_starts_the_guest_of_on() {

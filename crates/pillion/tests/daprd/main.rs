@@ -5,6 +5,8 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+#[path = "../common/greeter.rs"]
+mod greeter;
 mod harness;
 
 mod actors;
@@ -19,10 +21,13 @@ mod invocation;
 mod jobs;
 mod mtls;
 mod namespaces;
+mod plane;
+mod proxy;
 mod pubsub;
 mod redis;
 mod restarts;
 mod shutdown;
+mod streaming;
 mod token;
 mod typed;
 mod workflows;

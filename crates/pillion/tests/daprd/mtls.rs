@@ -1,48 +1,15 @@
 //! Two apps whose daprds know each other by the certificates of a sentry.
 
 use crate::{
-    common::{self, free_ports},
-    harness::{Behind, Guarded, Network, Setup, tools, until},
+    common,
+    harness::{Behind, Network, Setup, tools, until},
+    plane::sentry,
 };
-use std::{fs, path::Path, process::Command, sync::Arc};
+use std::sync::Arc;
 
 const ECHO: &str = "{ guests: { echo: { source: http-echo.wasm } }, routes: [{ path: /, guest: echo }] }";
 const CALLER: &str =
     "{ guests: { call: { source: http-call.wasm } }, routes: [{ path: /, guest: call }], allow: { invoke: [echo] } }";
-
-/// Dapr's authority of certificates, with its address and its root.
-fn sentry(tools: &Path, dir: &Path) -> (Guarded, String, String) {
-    let issuer = dir.join("issuer");
-    fs::create_dir(&issuer).expect("a folder");
-    let config = dir.join("sentry.yaml");
-    let trust = "apiVersion: dapr.io/v1alpha1\nkind: Configuration\nmetadata: {name: sentry}\nspec: {mtls: {enabled: true, controlPlaneTrustDomain: localhost}}\n";
-    fs::write(&config, trust).expect("written");
-    for _ in 0..5 {
-        let [port, health] = free_ports();
-        let mut command = Command::new(tools.join("sentry"));
-        command.args([
-            format!("--port={port}"),
-            "--listen-address=127.0.0.1".to_owned(),
-            format!("--healthz-port={health}"),
-            "--healthz-listen-address=127.0.0.1".to_owned(),
-            "--enable-metrics=false".to_owned(),
-            "--trust-domain=localhost".to_owned(),
-            format!("--config={}", config.display()),
-            format!("--issuer-credentials={}", issuer.display()),
-        ]);
-        command.env("NAMESPACE", "default").current_dir(dir);
-        let mut sentry = Guarded::start(&mut command, dir.join("sentry.log"));
-        match sentry.wait(&format!("http://127.0.0.1:{health}/healthz"), 200) {
-            Ok(()) => {
-                let root = fs::read_to_string(issuer.join("ca.crt")).expect("the root that sentry wrote");
-                return (sentry, format!("127.0.0.1:{port}"), root);
-            }
-            Err(log) if log.contains("in use") => {}
-            Err(log) => panic!("sentry does not start:\n{log}"),
-        }
-    }
-    panic!("no free ports");
-}
 
 fn start(network: &Arc<Network>, app_id: &'static str, app: &str, secured: Option<(&str, &str)>) -> Behind {
     let mut setup = Setup::new(app_id, app, "");

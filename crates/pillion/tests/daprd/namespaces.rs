@@ -2,7 +2,7 @@
 
 use crate::{
     common::{self, Running, find_program},
-    harness::{Guarded, Network, Ports, set_dapr_variables, tools, until},
+    harness::{Guarded, Network, Ports, Setup, flags, set_dapr_variables, tools, until},
 };
 use std::{
     fs,
@@ -95,7 +95,7 @@ fn hosts() -> Result<[Host; 2], String> {
 }
 
 /// An app and its daprd on a host.
-fn start(host: &Host, network: &Network, app_id: &str) -> (Running, Guarded) {
+fn start(host: &Host, network: &Network, app_id: &'static str) -> (Running, Guarded) {
     let dir = network.dir.path().join(app_id);
     write(&dir, app_id);
     let mut serve = common::pillion();
@@ -103,15 +103,8 @@ fn start(host: &Host, network: &Network, app_id: &str) -> (Running, Guarded) {
     set_dapr_variables(&mut serve, app_id, "http", PORTS);
     let app = Running::start_with(&mut host.command(&serve)).unwrap_or_else(|printed| panic!("{printed}"));
     let mut daprd = Command::new(network.tools.join("daprd"));
-    daprd.args([
-        format!("--app-id={app_id}"),
-        format!("--app-port={}", PORTS.app),
-        format!("--dapr-http-port={}", PORTS.http),
-        format!("--dapr-grpc-port={}", PORTS.grpc),
-        format!("--dapr-internal-grpc-port={}", PORTS.internal),
-        "--dapr-listen-addresses=127.0.0.1".to_owned(),
+    daprd.args(flags(&Setup::new(app_id, ECHO, ""), PORTS)).args([
         format!("--dapr-internal-grpc-listen-address={}", host.address),
-        "--enable-metrics=false".to_owned(),
         format!("--config={}", network.dir.path().join("config.yaml").display()),
     ]);
     daprd.arg("--resources-path").arg(dir.join("components")).env("DAPR_HOST_IP", host.address);

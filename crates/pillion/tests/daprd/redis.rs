@@ -1,10 +1,10 @@
 //! A Redis of Debian's, for one test: on a free port of loopback, its data in the test's folder or nowhere.
 
 use crate::{
-    common::{find_program, free_ports},
+    common::{find_program, free_ports, on_free_ports},
     harness::{Guarded, component, until},
 };
-use std::{net::TcpStream, path::Path, process::Command};
+use std::{path::Path, process::Command};
 
 /// A running server.
 pub struct Redis {
@@ -19,19 +19,16 @@ impl Redis {
             println!("skipped: {test}: no redis-server; `cargo xtask test tools` installs it");
             return None;
         };
-        for _ in 0..5 {
+        let (server, port) = on_free_ports(|| {
             let [port] = free_ports();
             let mut command = Command::new(&program);
             command.args(["--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--port"]).arg(port.to_string());
             let mut server = Guarded::start(command.current_dir(dir), dir.join("redis.log"));
-            let is_there = until(|| server.has_ended() || TcpStream::connect(("127.0.0.1", port)).is_ok());
+            let is_there = until(|| server.has_ended() || server.log().contains("Ready to accept"));
             assert!(is_there, "redis-server doesn't listen:\n{}", server.log());
-            // Another process may have taken the port meanwhile, and then it is that one which listens.
-            if !server.has_ended() && server.log().contains("Ready to accept") {
-                return Some(Self { _server: server, port });
-            }
-        }
-        panic!("no free port");
+            if server.has_ended() { Err(server.log()) } else { Ok((server, port)) }
+        });
+        Some(Self { _server: server, port })
     }
 
     /// A component of this server.

@@ -26,12 +26,15 @@ const SERVES: usize = 20;
 
 #[test]
 fn no_event_that_a_dying_daprd_took_is_lost() {
-    let test = "no_event_that_a_dying_daprd_took_is_lost";
+    check("no_event_that_a_dying_daprd_took_is_lost", APP);
+}
+
+pub fn check(test: &str, app: &str) {
     let Some(tools) = tools(test) else { return };
     let network = Network::new(tools);
     let Some(redis) = Redis::start(test, network.dir.path()) else { return };
     let bus = redis.component("bus", "pubsub.redis", &REDELIVERY);
-    let mut behind = Setup::new("shop", APP, bus).start_in(&network);
+    let mut behind = Setup::new("shop", app, bus).start_in(&network);
     let url = format!("http://127.0.0.1:{}/v1.0/publish/bus/orders", behind.ports.http);
     let (done, taken) = (AtomicBool::new(false), Mutex::new(Vec::new()));
     let count = || taken.lock().expect("no test panicked").len();

@@ -1,6 +1,6 @@
 //! SIGTERM under load: what daprd took is delivered, by this process or the next.
 
-use crate::harness::{Setup, bus, pause, rounds, tools, until};
+use crate::harness::{Behind, Setup, bus, pause, rounds, tools, until};
 use std::{
     sync::atomic::{AtomicBool, AtomicUsize, Ordering},
     thread,
@@ -10,7 +10,7 @@ use std::{
 const APP: &str = r#"{ guests: { listener: { source: event-recorder.wasm }, echo: { source: http-echo.wasm } }, routes: [{ path: /api, guest: echo }], on: [{ pubsub: bus, topic: orders, guest: listener }], allow: { files: ["./events:/events"] } }"#;
 
 /// Ends of the process in one test; `PILLION_TEST_ROUNDS` asks for more.
-const ROUNDS: usize = 20;
+pub const ROUNDS: usize = 20;
 /// Between two events of the load.
 const PAUSE: Duration = Duration::from_millis(5);
 /// Events that daprd takes before the process ends.
@@ -18,7 +18,11 @@ const SERVES: usize = 25;
 
 fn check(test: &str, protocol: &'static str, rounds: usize) {
     let Some(tools) = tools(test) else { return };
-    let mut behind = Setup::new("shop", APP, bus()).protocol(protocol).start(tools);
+    end_often(Setup::new("shop", APP, bus()).protocol(protocol).start(tools), rounds);
+}
+
+/// Ends the process while events come, and starts it again.
+pub fn end_often(mut behind: Behind, rounds: usize) {
     let (done, taken) = (AtomicBool::new(false), AtomicUsize::new(0));
     let url = format!("http://127.0.0.1:{}/v1.0/publish/bus/orders", behind.ports.http);
     thread::scope(|scope| {

@@ -12,7 +12,7 @@ fn resources() -> String {
 }
 
 /// Orders something, and waits until the other guest has kept it.
-fn check(behind: &mut Behind, order: &str) {
+pub fn check(behind: &mut Behind, order: &str) {
     let ordered = behind.dapr("POST", "/v1.0/invoke/shop/method/orders", &[], order.as_bytes());
     // The guest's 202, for which gRPC has no code but that of every success.
     assert!(matches!(ordered.status, 200 | 202), "{}\n{}", ordered.text(), behind.daprd.log());

@@ -5,9 +5,8 @@ mod patterns;
 mod refused;
 
 use crate::{
-    actors::placement,
     harness::{Behind, Guarded, Network, Setup, component, tools, until},
-    jobs::scheduler,
+    plane::{placement, scheduler},
 };
 use serde_json::Value;
 use std::sync::Arc;

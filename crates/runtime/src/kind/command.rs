@@ -10,7 +10,7 @@ use crate::trap::{self, Ended};
 use crate::{GuestSpec, code, program::Program};
 use bytes::Bytes;
 use http::{HeaderMap, Request, Response, header, request::Parts};
-use pillion_api::{Body, Code, Error, body, scope};
+use pillion_api::{Body, Code, Error, body};
 use std::pin::pin;
 use std::sync::Arc;
 use wasmtime::{InstancePre, Store};
@@ -21,6 +21,9 @@ use wasmtime_wasi::p2::pipe::MemoryInputPipe;
 /// Headers that become no `HTTP_*` variable: they have a name of their own, or are secrets between server and client.
 const NOT_IN_ENVIRONMENT: [header::HeaderName; 4] =
     [header::CONTENT_TYPE, header::CONTENT_LENGTH, header::AUTHORIZATION, header::PROXY_AUTHORIZATION];
+
+/// What starts a run for a component, in the log.
+const BINDING: &str = "binding";
 
 /// Linked code of a command.
 pub(crate) enum Entry<'a> {
@@ -109,24 +112,12 @@ fn text(headers: &HeaderMap, name: &header::HeaderName) -> Option<String> {
 
 /// A run for a component: arguments and stdin in, stdout out.
 pub(crate) async fn execute(hosted: &Arc<Hosted>, args: Vec<String>, input: Bytes) -> Result<Bytes, Error> {
-    let _started = hosted.counters.start();
-    let executed = async {
-        let limit = hosted.limits().request;
-        if input.len() as u64 > limit {
-            return Err(body::too_large(limit));
-        }
-        let permits = hosted.admit().await?;
-        let call = Call::new(hosted, &HeaderMap::new());
-        let (scope, of_guest) = (call.scope("binding"), Arc::clone(&call));
-        let work = Box::pin(async move {
-            let output = execute_here(&of_guest, &args, input).await;
-            drop(permits);
-            output
-        });
-        call::on_guest_thread(&call, scope::within(scope, work)).await
-    };
-    let output = executed.await;
-    call::judged(hosted, "binding", output)
+    let limit = hosted.limits().request;
+    if input.len() as u64 > limit {
+        let _started = hosted.counters.start();
+        return call::judged(hosted, BINDING, Err(body::too_large(limit)));
+    }
+    call::work(hosted, BINDING, &HeaderMap::new(), |call| async move { execute_here(&call, &args, input).await }).await
 }
 
 async fn execute_here(call: &Arc<Call>, args: &[String], input: Bytes) -> Result<Bytes, Error> {

@@ -15,6 +15,7 @@ use pillion_api::scope;
 use pillion_api::{Body, Code, Error, body};
 use std::pin::pin;
 use std::sync::Arc;
+use std::time::Instant;
 use wasmtime::{Instance, Store};
 use wasmtime_wasi::I32Exit;
 
@@ -87,7 +88,7 @@ pub(crate) async fn handle(
         Err(error) => Err(error),
     };
     // Whoever waited for the app is not sent away now: its work is done.
-    let process = hosted.shared.process.enter_over();
+    let process = hosted.shared.process.enter_over(Instant::now());
     let answer = tell(hosted, &headers, waiting, answered).await;
     drop((guest, process));
     answer

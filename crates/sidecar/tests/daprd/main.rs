@@ -6,3 +6,4 @@ mod blocks;
 mod faults;
 mod parity;
 mod process;
+mod streams;

@@ -32,14 +32,14 @@ impl AppCallback for Callback {
                 "daprd speaks gRPC to this app, and asks no such app for its actor types: none is hosted; hint: start daprd with `--app-protocol http`"
             );
         }
-        let subscriptions = self.0.app.subscriptions().await.map_err(|error| status(&error))?;
+        let subscriptions = self.0.posted().await.map_err(|error| status(&error))?;
         let subscriptions = subscriptions.into_iter().map(events::subscription).collect();
         Ok(Response::new(ListTopicSubscriptionsResponse { subscriptions }))
     }
 
     async fn on_topic_event(&self, request: Request<TopicEventRequest>) -> Answer<TopicEventResponse> {
         let (metadata, _, event) = request.into_parts();
-        let delivery = events::delivery(event, &metadata.into_headers());
+        let delivery = events::delivery(event, &metadata.into_headers(), &self.0.reserved);
         let status = self.0.app.deliver(delivery).await.map_err(|error| event_status(&error))?;
         Ok(Response::new(TopicEventResponse { status: events::status(status) }))
     }
@@ -66,7 +66,7 @@ impl AppCallback for Callback {
 
     async fn on_bulk_topic_event(&self, request: Request<TopicEventBulkRequest>) -> Answer<TopicEventBulkResponse> {
         let (metadata, _, events) = request.into_parts();
-        let delivery = events::bulk(events, &metadata.into_headers())?;
+        let delivery = events::bulk(events, &metadata.into_headers(), &self.0.reserved)?;
         let ids: Vec<String> = delivery.entries.iter().map(|entry| entry.entry_id.clone()).collect();
         let statuses = self.0.app.deliver_bulk(delivery).await.map_err(|error| event_status(&error))?;
         Ok(Response::new(events::bulk_answer(ids, statuses)))

@@ -13,13 +13,15 @@ use dapr::dapr::proto::runtime::v1::{
     app_callback_alpha_server::AppCallbackAlphaServer, app_callback_health_check_server::AppCallbackHealthCheckServer,
     app_callback_server::AppCallbackServer,
 };
-use http::{HeaderMap, Request, Response, header};
+use http::{HeaderMap, Request, Response, Version, header};
 use http_body_util::BodyExt;
 use pillion_api::{Body, Code, Error};
 use std::sync::Arc;
 use tonic::Status;
 use tower_service::Service;
 
+/// What every call's media type begins with.
+const MEDIA_TYPE: &[u8] = b"application/grpc";
 /// The health probe, which carries no token.
 pub(super) const HEALTH: &str = "/dapr.proto.runtime.v1.AppCallbackHealthCheck/HealthCheck";
 /// Service invocation: the one method that other apps reach, and that is no event.
@@ -46,7 +48,7 @@ pub(super) enum Call {
 /// What a gRPC call to this path is; none where it is not Dapr's. A guest may have gRPC services of its own.
 pub(super) fn read(path: &str, headers: &HeaderMap) -> Option<Call> {
     let content_type = headers.get(header::CONTENT_TYPE)?.as_bytes();
-    if !content_type.starts_with(b"application/grpc") || !SERVICES.iter().any(|service| path.starts_with(service)) {
+    if !content_type.starts_with(MEDIA_TYPE) || !SERVICES.iter().any(|service| path.starts_with(service)) {
         return None;
     }
     Some(match path {
@@ -72,6 +74,23 @@ pub(super) async fn serve(channel: &Arc<Channel>, request: Request<Body>) -> Res
     match answer {
         Ok(response) => wrapped(response),
         Err(never) => match never {},
+    }
+}
+
+/// Whether a request is any gRPC call; over HTTP/1.1 there is none.
+pub(crate) fn is_call(request: &Request<Body>) -> bool {
+    let is_grpc = |content_type: &http::HeaderValue| content_type.as_bytes().starts_with(MEDIA_TYPE);
+    request.version() == Version::HTTP_2 && request.headers().get(header::CONTENT_TYPE).is_some_and(is_grpc)
+}
+
+/// The failure of a guest's own service. A path without a route is a method that nobody has.
+pub(crate) fn refuse_call(error: &Error) -> Response<Body> {
+    match error.code() {
+        Code::RouteNotFound => {
+            let unknown = Status::unimplemented(status(error).message());
+            wrapped(unknown.into_http::<tonic::body::Body>())
+        }
+        _ => refuse(error),
     }
 }
 

@@ -105,6 +105,15 @@ async fn an_event_is_the_envelope_that_goes_over_http() {
     }
 }
 
+/// Its events come another way, or not at all: the path is a route's like any other.
+#[tokio::test]
+async fn an_event_names_no_guest_that_has_no_topic_here() {
+    let mut app = app(None, None);
+    let event = TopicEventRequest { path: "/dapr/on/other".into(), ..event("text/plain", b"x") };
+    app.client.on_topic_event(event).await.expect("an answer");
+    assert!(app.seen()[0].starts_with(r#"deliver bus/orders to Path("/dapr/on/other")"#), "{:?}", app.seen());
+}
+
 #[tokio::test]
 async fn statuses_are_those_of_the_app_alone_and_in_bulk() {
     for (data, status) in [("x", 0), ("again", 1), ("never", 2)] {

@@ -1,15 +1,15 @@
 //! Ids, panics, clients that go, and the end of the server.
 
 use super::*;
-use crate::edge::stack::{ConnectionInfo, RequestId};
-use pillion_api::trace::TraceContext;
+use crate::edge::stack::ConnectionInfo;
+use pillion_api::{scope, trace::TraceContext};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::sync::Notify;
 
 #[tokio::test]
 async fn every_answer_carries_its_request_id_and_time() {
     let service = service_fn(|request: http::Request<pillion_api::Body>| async move {
-        let id = request.extensions().get::<RequestId>().expect("an id").0.to_string();
+        let id = scope::current().expect("a scope").request_id.to_string();
         assert!(request.extensions().get::<ConnectionInfo>().expect("a connection").peer.ip().is_loopback());
         Response::new(body::full(id))
     });

@@ -4,18 +4,26 @@ mod h2;
 mod lifecycle;
 mod limits;
 mod smuggling;
+mod turns;
 
 use super::{EdgeLimits, Listener, Observe, Server, Service, serve, service_fn};
 use crate::telemetry::{
     metrics::{Metrics, PortKind},
     traces::Traces,
 };
-use http::Response;
-use pillion_api::body;
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use async_trait::async_trait;
+use http::{Request, Response};
+use pillion_api::{Body, body};
+use pillion_runtime::{Options, Runtime};
+use std::{
+    net::SocketAddr,
+    sync::{Arc, LazyLock},
+    time::Duration,
+};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
+    runtime::Handle,
     time::timeout,
 };
 
@@ -30,7 +38,12 @@ struct Edge {
 }
 
 impl Edge {
+    /// Serves where guests run, and answers wait for the end of a turn; HTTP/2 stays here.
     async fn start(limits: EdgeLimits, service: Arc<dyn Service>) -> Self {
+        Self::start_here(limits, Arc::new(AtHome(service))).await
+    }
+
+    async fn start_here(limits: EdgeLimits, service: Arc<dyn Service>) -> Self {
         let listener = Listener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("a bound port");
         let metrics = Metrics::new();
@@ -66,6 +79,22 @@ impl Edge {
             }
         };
         timeout(PATIENCE, wait).await.unwrap_or_else(|_| panic!("{name} is {} for ever", self.gauge(name)));
+    }
+}
+
+/// A service that stands for guests.
+struct AtHome(Arc<dyn Service>);
+
+#[async_trait]
+impl Service for AtHome {
+    async fn call(&self, request: Request<Body>) -> Response<Body> {
+        self.0.call(request).await
+    }
+
+    fn home(&self, _: &str) -> Option<Handle> {
+        static RUNTIME: LazyLock<Runtime> =
+            LazyLock::new(|| Runtime::new(Options { max_instances: 1, ..Options::default() }).expect("a runtime"));
+        Some(RUNTIME.guest_threads())
     }
 }
 

@@ -90,6 +90,7 @@ fn the_designs_own_file_says_what_the_design_says() {
         topic: "pictures".to_owned(),
         dead_letter: None,
         metadata: Default::default(),
+        streaming: false,
     };
     let [binding, job] = [TriggerKind::Binding("nightly".to_owned()), TriggerKind::Job("reindex".to_owned())];
     assert_eq!(kinds, [(&topic, "classify"), (&binding, "classify"), (&job, "classify")]);

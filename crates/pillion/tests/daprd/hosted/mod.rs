@@ -6,10 +6,9 @@ mod times;
 mod turns;
 
 use crate::{
-    actors::placement,
     common::{Answer, Running},
     harness::{Behind, Guarded, Network, Setup, component, until},
-    jobs::scheduler,
+    plane::{placement, scheduler},
 };
 use std::{path::PathBuf, sync::Arc};
 use tempfile::TempDir;
