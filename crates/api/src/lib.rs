@@ -24,6 +24,7 @@ pub mod pubsub;
 pub mod scope;
 pub mod secrets;
 pub mod sidecar;
+pub mod spans;
 pub mod state;
 pub mod subscribe;
 pub mod trace;

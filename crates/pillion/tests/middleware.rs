@@ -49,6 +49,7 @@ struct Shop {
     running: Running,
     app: u16,
     dapr: u16,
+    admin: u16,
     _dir: tempfile::TempDir,
 }
 
@@ -78,11 +79,30 @@ impl Shop {
             ),
         );
         let running = Running::start(&["up", "--metrics-port", &admin.to_string()], dir.path())?;
-        Ok(Self { running, app, dapr, _dir: dir })
+        Ok(Self { running, app, dapr, admin, _dir: dir })
     }
 
     fn dapr(&self, path: &str) -> String {
         format!("http://127.0.0.1:{}{path}", self.dapr)
+    }
+}
+
+#[test]
+fn programs_of_components_count_like_guests() {
+    let shop = Shop::start();
+    for _ in 0..3 {
+        assert_eq!(post(&shop.dapr("/v1.0/invoke/shop/method/read"), b"hello").status, 200);
+    }
+    post(&shop.dapr("/v1.0/invoke/shop/method/trap"), b"hello");
+    post(&shop.dapr("/v1.0/bindings/run"), br#"{"operation": "execute", "data": "x"}"#);
+    let metrics = get(&format!("http://127.0.0.1:{}/metrics", shop.admin)).text();
+    for line in [
+        r#"pillion_guest_calls_total{app="",guest="cases"} 4"#,
+        r#"pillion_guest_calls_total{app="",guest="configured.wat"} 5"#,
+        r#"pillion_guest_calls_total{app="",guest="echo"} 1"#,
+        r#"pillion_guest_errors_total{app="",guest="cases",code="PILLION_GUEST_TRAP"} 1"#,
+    ] {
+        assert!(metrics.contains(line), "{line}: {metrics}");
     }
 }
 

@@ -7,7 +7,7 @@ use crate::actors::Actors;
 use crate::call::{self, Hosted};
 use crate::files::not_allowed;
 use crate::hosts::Hosts;
-use crate::kind::dapr;
+use crate::kind::{dapr, messages};
 use crate::limits::key;
 use crate::outgoing::Outgoing;
 use crate::route::{self, Found, Router};
@@ -239,6 +239,9 @@ fn check_trigger(app: &str, trigger: &Trigger, guests: &[GuestSpec]) -> Result<(
     };
     let handler = trigger.handler();
     let typed = guest.guest.kind() == GuestKind::Dapr;
+    if guest.guest.kind() == GuestKind::Messages {
+        messages::check_trigger(trigger, guest.guest.inspection())?;
+    }
     match typed && !dapr::has(guest.guest.inspection(), handler) {
         true => Err(dapr::missing(&guest.name, handler)),
         false => Ok(()),

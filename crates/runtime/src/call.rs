@@ -121,6 +121,10 @@ pub(crate) struct Call {
     pub(crate) hosted: Arc<Hosted>,
     /// This call's own span; outgoing calls are its children.
     pub(crate) trace: TraceContext,
+    /// The span of whoever called, which is exported; the call's own is an id alone.
+    caller: Option<u64>,
+    /// Spans that the guest has ended.
+    pub(crate) spans: AtomicU64,
     pub(crate) deadline: Instant,
     /// Runs what the guest asks of the outside, so that no spinning guest holds it up.
     pub(crate) edge: tokio::runtime::Handle,
@@ -147,10 +151,13 @@ impl Call {
     }
 
     fn with(hosted: &Arc<Hosted>, headers: &HeaderMap, actors: Chain) -> Arc<Self> {
-        let trace = trace_of(headers);
+        let parent = parent_of(headers);
+        let trace = trace_of(parent);
         Arc::new(Self {
             hosted: Arc::clone(hosted),
             trace,
+            caller: parent.map(|parent| parent.span_id),
+            spans: AtomicU64::new(0),
             deadline: Instant::now() + hosted.limits().timeout,
             edge: hosted.shared.edge(),
             hops: headers.get(crate::outgoing::HOPS).cloned(),
@@ -165,6 +172,11 @@ impl Call {
     /// App, guest and request: what every log line of a guest says.
     pub(crate) fn names(&self) -> (&str, &str, &str) {
         (&self.hosted.app, &self.hosted.name, &self.request)
+    }
+
+    /// What the guest's own spans are part of.
+    pub(crate) fn outer_span(&self) -> TraceContext {
+        self.trace.child(self.caller.unwrap_or(self.trace.span_id))
     }
 
     /// Counts a call of the outside.
@@ -192,9 +204,12 @@ impl Call {
     }
 }
 
+fn parent_of(headers: &HeaderMap) -> Option<TraceContext> {
+    headers.get("traceparent").and_then(|value| value.to_str().ok()).and_then(TraceContext::parse)
+}
+
 /// Continues the caller's trace, or begins one.
-fn trace_of(headers: &HeaderMap) -> TraceContext {
-    let parent = headers.get("traceparent").and_then(|value| value.to_str().ok()).and_then(TraceContext::parse);
+fn trace_of(parent: Option<TraceContext>) -> TraceContext {
     match parent {
         Some(parent) => parent.child(random_u64()),
         None => {

@@ -45,10 +45,10 @@ impl Code {
         counts: &Arc<Counts>,
     ) -> Self {
         let code = Self {
+            is_service: inspection.is_service(),
             inspection,
             needs,
             kind: program.kind(),
-            is_service: matches!(program, Program::Service(_)),
             again,
             used: AtomicU64::new(0),
             place: RwLock::default(),

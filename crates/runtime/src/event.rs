@@ -3,7 +3,7 @@
 use crate::GuestKind;
 use crate::actors::{CHAIN, REENTRANCY_ID};
 use crate::call::{self, Hosted};
-use crate::kind::dapr;
+use crate::kind::{dapr, messages};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode};
 use pillion_api::callback::{self, MAX_ANSWER};
@@ -78,6 +78,10 @@ pub(crate) async fn job(guest: &Arc<Hosted>, event: jobs::Event) -> Result<(), E
 pub(crate) async fn configuration(guest: &Arc<Hosted>, update: configuration::Update) -> Result<(), Error> {
     if is_typed(guest) {
         return call::event(guest, "configuration", &HeaderMap::new(), dapr::Configuration(update)).await;
+    }
+    if guest.kind() == GuestKind::Messages && messages::takes_changes(guest.spec.guest.inspection()) {
+        let changes = |call| async move { messages::changed(&call, update).await };
+        return call::work(guest, "configuration", &HeaderMap::new(), changes).await;
     }
     for request in callback::configuration(&update)? {
         let (status, _) = answered(call::run(guest, "configuration", request).await?).await?;

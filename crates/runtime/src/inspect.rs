@@ -259,11 +259,16 @@ fn signature(ty: &CompositeInnerType) -> String {
 }
 
 impl Inspection {
-    /// Whether it is a handler of WASI 0.3, a released one. Who exports both is called by 0.2, which costs less.
+    /// Whether it is a handler of WASI 0.3, of requests or of messages. Who exports both is called by 0.2, which costs less.
     pub(crate) fn is_service(&self) -> bool {
-        let versions = self.exports.iter().filter_map(|export| export.name.strip_prefix(SERVICE));
         let also_0_2 = self.exports.iter().any(|export| export.name.starts_with("wasi:http/incoming-handler@0.2"));
-        !also_0_2 && versions.into_iter().any(|version| !version.contains('-'))
+        !also_0_2 && (self.takes_requests_of_0_3() || crate::kind::messages::is_async_handler(self))
+    }
+
+    /// Whether it is a handler of wasi:http 0.3, a released one.
+    fn takes_requests_of_0_3(&self) -> bool {
+        let mut versions = self.exports.iter().filter_map(|export| export.name.strip_prefix(SERVICE));
+        versions.any(|version| !version.contains('-'))
     }
 }
 
@@ -285,12 +290,12 @@ fn component_kind(inspection: &Inspection) -> Result<GuestKind, String> {
     let exports = |prefix: &str| inspection.exports.iter().any(|export| export.name.starts_with(prefix));
     if !crate::kind::dapr::handlers(inspection).is_empty() {
         Ok(GuestKind::Dapr)
-    } else if exports("wasi:http/incoming-handler@0.2") || inspection.is_service() {
+    } else if exports("wasi:http/incoming-handler@0.2") || inspection.takes_requests_of_0_3() {
         Ok(GuestKind::Http)
-    } else if exports("wasi:cli/run@0.2") {
-        Ok(GuestKind::Command)
     } else if crate::kind::messages::is_handler(inspection) {
         Ok(GuestKind::Messages)
+    } else if exports("wasi:cli/run@0.2") {
+        Ok(GuestKind::Command)
     } else if exports("wasi:http/handler@0.3") {
         Err("is built for a release candidate of WASI 0.3; build it for 0.3.0 or later".into())
     } else if exports("wasi:cli/run@0.3") {
@@ -301,7 +306,7 @@ fn component_kind(inspection: &Inspection) -> Result<GuestKind, String> {
     } else {
         Err("is a component that exports none of `wasi:http/incoming-handler@0.2` and `wasi:http/handler@0.3` (http guests), \
              `wasi:cli/run@0.2` (a command), the handlers of `pillion:dapr@0.1.0` (a dapr guest), and those of \
-             `wasi:messaging@0.2.0-draft` and `wasmcloud:messaging@0.2` (messages)"
+             `wasi:messaging@0.2.0-draft`, `wasmcloud:messaging` and Spin's Redis trigger (messages)"
             .into())
     }
 }

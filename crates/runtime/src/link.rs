@@ -160,8 +160,7 @@ fn advice(module: &str) -> String {
         ("wasi_unstable", "is the WASI of 2019: build with a current toolchain for wasm32-wasip1"),
         ("wasi_snapshot_preview1", "has no such function: build with a released WASI toolchain"),
         ("wasi_ephemeral_nn", "has no such function here: tokens of language models and training are not supported"),
-        ("wasi:blobstore", "is not supported: call the binding through the sidecar's API, `/v1.0/bindings/<name>`"),
-        ("wasi:otel", "is not supported: remove it, the host traces, counts and logs every call by itself"),
+        ("wasmcloud:blobstore", "is provided by wasmCloud: build for `wasi:blobstore@0.2.0-draft`"),
         ("wasi:tls", "is not supported: ask an `https://` address by wasi:http, or a Dapr component"),
         (
             "wasi:sockets",
@@ -185,16 +184,18 @@ fn advice(module: &str) -> String {
         ("gojs", "is provided by Go's wasm_exec.js: build with GOOS=wasip1"),
         ("env", "is a symbol that the linker left open: link the library that defines it, or build for wasm32-wasip1"),
         ("fermyon:spin/sqlite", "is provided by Spin: keep the rows as state, by `fermyon:spin/key-value`"),
-        ("fermyon:spin/llm", "is provided by Spin: ask a language model through the sidecar's conversation API"),
         ("fermyon:spin/redis", "is provided by Spin: use `fermyon:spin/key-value` over a component `state.redis`"),
         (
             "fermyon:spin",
-            "is provided by Spin: of its interfaces, key-value and variables are here; ask other services by wasi:http",
+            "is provided by Spin: of its interfaces, key-value, variables and llm are here; ask other services by wasi:http",
         ),
         ("spin:", "is provided by Spin, for guests of WASI 0.3: of its interfaces, key-value and variables are here"),
         ("wasmcloud:secrets", "is provided by wasmCloud: build for 0.1.0-draft, or for 2.1 with a handler of WASI 0.3"),
-        ("wasmcloud:messaging", "is provided by wasmCloud: build for `wasmcloud:messaging@0.2.0`"),
-        ("wasmcloud:keyvalue", "is provided by wasmCloud: build for `wasi:keyvalue@0.2.0-draft`"),
+        ("wasmcloud:messaging", "is provided by wasmCloud: build for 0.2, or for 0.3 with a handler of WASI 0.3"),
+        (
+            "wasmcloud:keyvalue",
+            "is provided by wasmCloud: build for 0.2 with a handler of WASI 0.3, or for `wasi:keyvalue@0.2.0-draft`",
+        ),
         ("wasmcloud:", "is provided by wasmCloud, and has no building block behind it here: remove it"),
     ];
     let found = known.iter().find(|(prefix, _)| module.starts_with(prefix));

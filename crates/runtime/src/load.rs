@@ -204,10 +204,10 @@ fn fits(inspection: &Inspection, mode: &Mode) -> Result<(), Error> {
             Err(invalid("is a handler of WASI 0.3, whose start can't be kept")
                 .hint("use `mode: fresh` or `mode: reuse`"))
         }
-        Mode::Concurrent { .. } if !inspection.is_service() => {
-            Err(invalid("can't have several calls at the same time in one instance: only a handler of WASI 0.3 can")
-                .hint("use `mode: reuse`, or build it for `wasi:http/handler@0.3`"))
-        }
+        Mode::Concurrent { .. } if !(inspection.is_service() && inspection.kind == Some(GuestKind::Http)) => Err(
+            invalid("can't have several calls at the same time in one instance: only an http handler of WASI 0.3 can")
+                .hint("use `mode: reuse`, or build it for `wasi:http/handler@0.3`"),
+        ),
         Mode::Concurrent { .. }
             if inspection.imports.iter().any(|import| import.module.starts_with("pillion:dapr/")) =>
         {

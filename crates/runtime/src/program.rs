@@ -153,7 +153,10 @@ fn link_component(
     if inspection.is_service() {
         let linker = interfaces::by_shape(&shared.services()?.linker, component, inspection)?;
         let pre = linker.instantiate_pre(component).map_err(linked)?;
-        return ServicePre::new(pre).map(Program::Service).map_err(linked);
+        return match inspection.kind {
+            Some(GuestKind::Messages) => MessagesPre::new(pre, component, inspection).map(Program::Messages),
+            _ => ServicePre::new(pre).map(Program::Service).map_err(linked),
+        };
     }
     let linker = interfaces::by_shape(&shared.component, component, inspection)?;
     let pre = linker.instantiate_pre(component).map_err(linked)?;

@@ -5,12 +5,14 @@ use crate::cache::{Cache, Target};
 use crate::engine::Idle;
 use crate::instance::Host;
 use crate::limiter::Budget;
+use crate::programs::Loaded;
 use crate::residents::{self, CodeStats, Residents};
 use crate::services::Later;
 use crate::threads::GuestThreads;
 use crate::ticker::Ticker;
 use crate::{App, AppSpec, DaprHttp, Guest, Inspection, Mode, Options, engine, kind, link, load, threads};
 use bytes::Bytes;
+use pillion_api::spans::Spans;
 use pillion_api::{Error, Sidecar};
 use pillion_nn::Registry;
 use std::path::PathBuf;
@@ -63,6 +65,10 @@ pub(crate) struct Shared {
     pub(crate) idle: Idle,
     /// The second engine.
     pub(crate) later: Later,
+    /// What Dapr components run.
+    pub(crate) programs: Loaded,
+    /// Who exports the spans of guests.
+    pub(crate) spans: OnceLock<Arc<dyn Spans>>,
     edge: OnceLock<Handle>,
 }
 
@@ -118,6 +124,8 @@ impl Runtime {
             target: Target::new(engine),
             options,
             later: Later::default(),
+            programs: Loaded::default(),
+            spans: OnceLock::new(),
             edge: Handle::try_current().map_or_else(|_| OnceLock::new(), OnceLock::from),
         });
         if shared.cache.is_some() {
@@ -173,6 +181,11 @@ impl Runtime {
     /// Whatever about the specification can't work: a route to an unknown guest, a limit below what the guest declares.
     pub fn app(&self, spec: AppSpec, sidecar: Arc<dyn Sidecar>, dapr_http: DaprHttp) -> Result<App, Error> {
         App::new(&self.0, spec, sidecar, dapr_http)
+    }
+
+    /// Says who exports the spans that guests make themselves; the first one stays. Without one they are left out.
+    pub fn export_spans(&self, spans: Arc<dyn Spans>) {
+        let _ = self.0.spans.set(spans);
     }
 
     /// The threads that run guests. A connection whose requests go to guests is best served there: its calls then need

@@ -48,6 +48,22 @@ pub struct GuestStats {
     pub memory_peak: u64,
 }
 
+impl GuestStats {
+    /// The same name once: two sidecars of a process may have loaded the same program.
+    pub(crate) fn add(&mut self, other: Self) {
+        self.calls += other.calls;
+        for (code, count) in other.errors {
+            *self.errors.entry(code).or_default() += count;
+        }
+        self.in_flight += other.in_flight;
+        self.queue_waits += other.queue_waits;
+        self.queue_wait += other.queue_wait;
+        self.durations.iter_mut().zip(other.durations).for_each(|(sum, count)| *sum += count);
+        self.duration += other.duration;
+        self.memory_peak = self.memory_peak.max(other.memory_peak);
+    }
+}
+
 impl Counters {
     /// Counts a call until the answer is dropped.
     pub(crate) fn start(&self) -> Started<'_> {
@@ -145,6 +161,20 @@ mod tests {
         let stats = counters.snapshot("a", "g");
         assert_eq!((stats.calls, stats.in_flight, stats.durations.iter().sum::<u64>()), (1, 0, 1));
         assert_eq!(stats.errors["PILLION_GUEST_TRAP"], 1);
+    }
+
+    #[test]
+    fn the_counters_of_one_name_are_added() {
+        let (one, other) = (Counters::default(), Counters::default());
+        for counters in [&one, &other, &other] {
+            drop(counters.start());
+        }
+        other.failed(Code::GuestTrap);
+        other.memory(7);
+        let mut sum = one.snapshot("", "g");
+        sum.add(other.snapshot("", "g"));
+        assert_eq!((sum.calls, sum.durations.iter().sum::<u64>(), sum.memory_peak), (3, 3, 7));
+        assert_eq!(sum.errors["PILLION_GUEST_TRAP"], 1);
     }
 
     #[test]

@@ -6,6 +6,7 @@ use common::double::Double;
 use common::{built, no_dapr, runtime, spec};
 use http::Request;
 use pillion_api::policy::Allow;
+use pillion_api::spans::{Kind, Span, Spans, Status};
 use pillion_api::{AppChannel, Code, Error, body};
 use pillion_runtime::{App, AppSpec, GuestSpec, Limits, Runtime};
 use std::collections::BTreeMap;
@@ -351,6 +352,168 @@ async fn a_component_infers_by_a_models_name() {
     let lines: Vec<&str> = wrong.lines().collect();
     assert!(lines[0].starts_with("ErrorCode::InvalidArgument: input `0` takes "), "{wrong}");
     assert!(lines[1].starts_with("ErrorCode::InvalidEncoding: the model can't be used: not a model"), "{wrong}");
+}
+
+fn files(allow: Allow) -> Double {
+    Double { components: vec![("files", "bindings.localstorage"), ("mail", "bindings.smtp")], ..sidecar(allow) }
+}
+
+fn may_keep_files() -> Allow {
+    Allow { bindings: list(&["files"]), ..Allow::default() }
+}
+
+#[tokio::test]
+async fn a_container_is_a_binding_that_keeps_objects() {
+    let cases = Cases::new(files(may_keep_files()));
+    let table = [
+        ("blob exists files", "true"),
+        ("blob exists mail", "false"),
+        ("blob exists none", "false"),
+        ("blob open default", "()"),
+        ("blob name", "\"files\""),
+        ("blob create files", "()"),
+        ("blob list", "[\"0 skipped\"]"),
+        ("blob write a/b abcd", "()"),
+        // What could be base64 stays what it is, and so does what stands in quotes.
+        ("blob read a/b 0 end", "\"abcd\""),
+        ("blob write quoted \"x\"", "()"),
+        ("blob read quoted 0 end", "\"\\\"x\\\"\""),
+        ("blob read a/b 1 2", "\"bc\""),
+        ("blob size a/b", "4"),
+        ("blob stream a/b", "\"4: abcd\""),
+        ("blob has a/b", "true"),
+        ("blob has none", "false"),
+        ("blob drop lost x", "()"),
+        ("blob has lost", "false"),
+        ("blob copy files/a/b files/c", "()"),
+        ("blob move files/c files/d", "()"),
+        ("blob move files/d files/d", "()"),
+        ("blob list", "[\"1 skipped\", \"d\", \"quoted\"]"),
+        ("blob read none 0 end", "\"error invoking output binding files: file not found: /srv/files/none\""),
+        ("blob write  x", "\"an object has a name\""),
+        ("blob delete d", "()"),
+        ("blob delete d", "()"),
+        ("blob delete quoted none", "()"),
+        ("blob list", "[\"1 skipped\"]"),
+        ("blob clear", "()"),
+        ("blob has a/b", "false"),
+        ("blob delete-container files", "\"the container `files` is a Component, which no guest deletes\""),
+        ("blob open mail", "\"there is no object store `mail`\""),
+        ("blob create new", "\"there is no object store `new`\""),
+    ];
+    cases.check(&table).await;
+}
+
+#[tokio::test]
+async fn objects_are_for_whom_their_binding_is_allowed() {
+    let cases = Cases::new(files(Allow { bindings: list(&["files/get"]), ..Allow::default() }));
+    let denied = |what: &str| format!("\"app `app` may not use `files/{what}`: `allow.bindings` doesn't name it\"");
+    let (create, delete, all) = (denied("create"), denied("delete"), denied("list"));
+    let table = [
+        ("blob open files", "()"),
+        ("blob write a x", create.as_str()),
+        ("blob has a", "false"),
+        ("blob delete a", &delete),
+        ("blob list", &all),
+        ("blob clear", &all),
+        ("blob copy files/a files/b", "\"error invoking output binding files: file not found: /srv/files/a\""),
+    ];
+    cases.check(&table).await;
+    assert!(cases.sidecar.objects.lock().expect("no panic").is_empty());
+}
+
+#[tokio::test]
+async fn an_object_counts_against_what_the_host_may_hold() {
+    let limits = Limits { host_buffers: 100_000, ..Limits::default() };
+    let cases = Cases::with(files(may_keep_files()), limits);
+    cases.check(&[("blob open files", "()"), ("blob write a #60000", "()"), ("blob size a", "60000")]).await;
+    cases.sidecar.objects.lock().expect("no panic").insert("big".into(), vec![0; 100_001].into());
+    for script in ["blob open files\nblob write b #200000", "blob open files\nblob size big"] {
+        let error = cases.run(script).await.expect_err(script);
+        assert_eq!(error.reached().map(|limit| &*limit.key), Some("limits.hostBuffers"), "{script}: {error:?}");
+    }
+    assert!(!cases.sidecar.objects.lock().expect("no panic").contains_key("b"));
+}
+
+#[tokio::test]
+async fn a_language_model_is_a_conversation_component() {
+    let models = |names: &[&'static str], allow: &[&str]| {
+        let components = names.iter().map(|name| (*name, "conversation.echo")).collect();
+        Cases::new(Double { components, ..sidecar(Allow { conversation: list(allow), ..Allow::default() }) })
+    };
+    let heard = |temperature: &str| {
+        let said = "[User(Said { name: None, content: [\\\"hello\\\"] })]";
+        format!("\"llama heard {said} at {temperature}\"")
+    };
+    let (plain, warm) = (heard("None"), heard("Some(0.5)"));
+    let no_embeddings =
+        "Error::RuntimeError(\"Dapr's conversation API makes no embeddings: ask a service that does by wasi:http\")";
+    let table = [
+        ("llm infer llama hello", plain.as_str()),
+        ("llm warm llama hello", &warm),
+        ("llm embed llama hello", no_embeddings),
+        ("llm infer other hello", "Error::ModelNotSupported"),
+    ];
+    models(&["llama", "second"], &["llama"]).check(&table).await;
+    // The only one stands for every model.
+    models(&["llama"], &["llama"]).check(&[("llm infer other hello", plain.as_str())]).await;
+    let denied = "Error::RuntimeError(\"app `app` may not use `llama`: `allow.conversation` doesn't name it\")";
+    models(&["llama"], &[]).check(&[("llm infer llama hello", denied)]).await;
+}
+
+const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
+
+/// Keeps the spans of guests.
+#[derive(Default)]
+struct Kept(std::sync::Mutex<Vec<(String, Span)>>);
+
+impl Spans for Kept {
+    fn ended(&self, app: &str, guest: &str, span: Span) {
+        self.0.lock().expect("no panic").push((format!("{app}/{guest}"), span));
+    }
+}
+
+impl Cases {
+    async fn traced(&self, script: &str, flags: &str) -> String {
+        let parent = format!("00-{TRACE}-00f067aa0ba902b7-{flags}");
+        let request = Request::post("/").header("traceparent", parent).body(body::full(script.to_owned()));
+        let response = self.app.invoke(request.expect("a request")).await.expect("an answer");
+        let answer = body::collect(response.into_body(), 1 << 20).await.expect("an answer");
+        String::from_utf8(answer.to_vec()).expect("text")
+    }
+}
+
+#[tokio::test]
+async fn spans_of_a_guest_join_the_trace_of_its_call() {
+    let cases = Cases::new(sidecar(Allow::default()));
+    let kept = Arc::new(Kept::default());
+    cases._runtime.export_spans(kept.clone());
+    assert_eq!(cases.traced("otel outer", "01").await, format!("{TRACE} 00f067aa0ba902b7 true\n"));
+    assert_eq!(cases.traced("otel outer", "00").await, format!("{TRACE} 00f067aa0ba902b7 false\n"));
+    cases.traced("otel span work 00000000000000aa 70", "01").await;
+    let (whose, span) = kept.0.lock().expect("no panic").pop().expect("a span");
+    assert_eq!(whose, "app/cases");
+    assert_eq!((format!("{:032x}", span.context.trace_id).as_str(), span.context.span_id), (TRACE, 0xaa));
+    assert_eq!((span.parent, span.name.as_str(), span.kind), (0x00f0_67aa_0ba9_02b7, "work", Kind::Client));
+    assert_eq!((span.attributes.len(), span.events.len(), span.links.len(), span.dropped), (64, 1, 1, [7, 0, 0]));
+    assert_eq!(span.attributes[0], ("a0".into(), "\"v\"".into()));
+    assert_eq!((span.status, span.library.as_str()), (Status::Error("no good".into()), "cases"));
+    assert_eq!(span.end, std::time::SystemTime::UNIX_EPOCH, "no clock has that time");
+    // Neither what another trace's span would be, nor what nobody records, nor what is no span, nor too many.
+    cases.traced("otel foreign work 00000000000000aa", "01").await;
+    cases.traced("otel span work aa 0\notel span work 0000000000000000 0", "01").await;
+    cases.traced("otel span work 00000000000000aa 0", "00").await;
+    assert!(kept.0.lock().expect("no panic").is_empty());
+    cases.traced("otel spans 200", "01").await;
+    assert_eq!(kept.0.lock().expect("no panic").len(), 128);
+}
+
+#[tokio::test]
+async fn no_metrics_are_taken() {
+    let refused =
+        "Err(\"metrics of guests are not exported: the host counts calls, durations and failures by itself\")";
+    let cases = Cases::new(sidecar(Allow::default()));
+    cases.check(&[("otel metrics", refused), ("otel span work 00000000000000aa 0", "ended")]).await;
 }
 
 /// The guest with another version in its imports, of the same length.

@@ -49,8 +49,8 @@ fn what_can_not_be_run_is_refused_with_what_to_do() {
     check(refused(&runtime, &handler("0.3.0", mixed)), "`wasi:http/outgoing-handler@0.2.0`", "for one, 0.2 or 0.3");
     let command = r#"(component (instance $i) (export "wasi:cli/run@0.3.0" (instance $i)))"#;
     check(refused(&runtime, command), "a command of WASI 0.3", "");
-    let foreign = r#"(component (import "fermyon:spin/llm@2.0.0" (instance)))"#;
-    check(refused(&runtime, foreign), "`fermyon:spin/llm@2.0.0`", "conversation API");
+    let foreign = r#"(component (import "fermyon:spin/sqlite@2.0.0" (instance)))"#;
+    check(refused(&runtime, foreign), "`fermyon:spin/sqlite@2.0.0`", "keep the rows as state");
     let of_0_3 = r#"(component (import "spin:key-value/key-value@3.0.0" (instance)))"#;
     check(refused(&runtime, of_0_3), "`spin:key-value/key-value@3.0.0`", "for guests of WASI 0.3");
 }

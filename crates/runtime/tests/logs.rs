@@ -97,6 +97,11 @@ async fn lines_are_whole_escaped_bounded_and_say_whose_they_are() {
     assert_eq!(said, [("ERROR", Some("shop"), "it\\u{1b}broke".into()), ("TRACE", None, "fine".into())]);
     assert_eq!((&*lines[0]["app"], &*lines[0]["guest"]), ("app", "guest"));
 
+    // By wasi:otel: the same, by its numbers.
+    let lines = logged("otel log 17 it-broke\notel log 0 fine", Limits::default()).await;
+    let said: Vec<_> = lines.iter().map(|line| (&*line["level"], &*line["context"], message(line))).collect();
+    assert_eq!(said, [("ERROR", "cases", "it-broke size=7".into()), ("INFO", "cases", "fine size=7".into())]);
+
     let limits = Limits { log: 200, log_line: 50, ..Limits::default() };
     let lines = logged("log info c #100\nlog info c #100\nlog info c #100\nlog info c #100", limits).await;
     assert_eq!(lines.iter().map(|line| message(line).len()).collect::<Vec<_>>(), [50, 50, 50]);

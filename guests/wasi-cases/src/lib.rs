@@ -1,10 +1,13 @@
-//! Http: calls interfaces of wasi:keyvalue, wasi:config, wasi:logging, Spin and wasmCloud as the lines of its request say,
-//! and answers what each call came to, a line each.
+//! Http: calls interfaces of WASI's drafts, Spin and wasmCloud as the lines of its request say, and answers what each call came
+//! to, a line each.
 
+mod blobs;
 mod draft;
 mod draft2;
+mod llm;
 mod messages;
 mod nn;
+mod otel;
 mod secrets;
 mod settings;
 mod spin;
@@ -21,6 +24,11 @@ wit_bindgen::generate!({
         "../../wit/deps/wasi-config-0.2.0-draft-2024-09-27",
         "../../wit/deps/wasi-logging-0.1.0-draft",
         "../../wit/deps/wasi-messaging-0.2.0-draft",
+        "../../wit/deps/wasi-io-0.2.0",
+        "../../wit/deps/wasi-io-0.2.1",
+        "../../wit/deps/wasi-clocks-0.2.0",
+        "../../wit/deps/wasi-blobstore-0.2.0-draft",
+        "../../wit/deps/wasi-otel-0.2.0-rc.2",
         "../../wit/deps/wasi-nn-0.2.0-rc-2024-10-28",
         "../../wit/deps/wasmcloud-messaging-0.2.0",
         "../../wit/deps/wasmcloud-secrets-0.1.0-draft",
@@ -35,6 +43,8 @@ wit_bindgen::generate!({
             include wasi:config/imports@0.2.0-draft-2024-09-27;
             include wasi:logging/imports@0.1.0-draft;
             include wasi:messaging/imports@0.2.0-draft;
+            include wasi:blobstore/imports@0.2.0-draft;
+            include wasi:otel/imports@0.2.0-rc.2;
             include wasi:nn/ml@0.2.0-rc-2024-10-28;
             import wasmcloud:messaging/consumer@0.2.0;
             include wasmcloud:secrets/imports@0.1.0-draft;
@@ -63,6 +73,7 @@ struct State {
     draft: draft::Opened,
     draft2: draft2::Opened,
     spin: spin::Opened,
+    blobs: blobs::Opened,
 }
 
 impl State {
@@ -73,6 +84,9 @@ impl State {
             ["draft", ref call @ ..] => self.draft.run(call),
             ["draft2", ref call @ ..] => self.draft2.run(call),
             ["spin", ref call @ ..] => self.spin.run(call),
+            ["blob", ref call @ ..] => self.blobs.run(call),
+            ["llm", ref call @ ..] => llm::run(call),
+            ["otel", ref call @ ..] => otel::run(call),
             ["message", ref call @ ..] => messages::run(call),
             ["nn", ref call @ ..] => nn::run(call),
             ["secret", ref call @ ..] => secrets::run(call),

@@ -177,11 +177,15 @@ pub(crate) async fn serve_changing(
     }
     let plan = plan(global, &runtime, manifest).await?;
     actors::check_hosted(&plan.manifest, daprd.as_ref())?;
+    let traces = traces()?;
+    if let Some(spans) = traces.of_guests() {
+        runtime.export_spans(spans);
+    }
     let settings = Settings {
         address: process.listen_address,
         metrics_port: process.metrics_port,
         grace: Duration::from_secs(process.dapr_graceful_shutdown_seconds),
-        traces: traces()?,
+        traces,
         links,
         // `serve` is what stands behind a daprd; what the other verbs start does where one announced itself.
         behind_daprd: !links || daprd.is_some() || environment::daprd_is_announced(),

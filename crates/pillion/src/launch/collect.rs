@@ -14,7 +14,8 @@ pub(crate) struct Guests {
 #[allow(clippy::cast_precision_loss)]
 impl Collect for Guests {
     fn collect(&self) -> Vec<Metric> {
-        let stats: Vec<GuestStats> = self.apps.iter().flat_map(|app| app.stats()).collect();
+        let of_apps = self.apps.iter().flat_map(|app| app.stats());
+        let stats: Vec<GuestStats> = of_apps.chain(self.runtime.program_stats()).collect();
         let (used, budget) = self.runtime.memory();
         let code = self.runtime.code();
         let models = self.runtime.models().stats();

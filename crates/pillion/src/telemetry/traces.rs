@@ -2,6 +2,7 @@
 //!
 //! Ids are made here whether or not anything is exported: logs and outgoing calls carry them.
 
+use super::guest_spans::GuestSpans;
 use super::otlp::Exporter;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use opentelemetry::{
@@ -9,7 +10,7 @@ use opentelemetry::{
     trace::{SpanContext, SpanId, SpanKind, Status, TraceFlags, TraceId, TraceState},
 };
 use opentelemetry_sdk::trace::{SpanData, SpanEvents, SpanLinks};
-use pillion_api::trace::TraceContext;
+use pillion_api::{spans::Spans, trace::TraceContext};
 use std::{cell::Cell, str::FromStr, sync::Arc, time::SystemTime};
 
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
@@ -58,6 +59,11 @@ impl Traces {
             })
         });
         Span { context, state, recorded }
+    }
+
+    /// Who exports the spans that guests make themselves, if somebody does.
+    pub(crate) fn of_guests(&self) -> Option<Arc<dyn Spans>> {
+        self.exporter.as_ref().map(|exporter| Arc::new(GuestSpans(Arc::clone(exporter))) as Arc<dyn Spans>)
     }
 
     /// Hands over all spans that wait. Blocks its thread for at most a few seconds; meant for the end of the process.

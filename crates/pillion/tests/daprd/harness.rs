@@ -26,6 +26,7 @@ const GUESTS: [&str; 13] = [
     "js-shop",
     "order-approval",
     "py-shop",
+    "wasi-cases",
     "workflow-cases",
 ];
 

@@ -16,6 +16,7 @@ mod demo;
 mod health;
 mod hosted;
 mod instances;
+mod interfaces;
 mod invocation;
 mod jobs;
 mod mtls;

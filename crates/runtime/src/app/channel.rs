@@ -25,9 +25,10 @@ struct Taker {
 }
 
 impl Taker {
-    /// Whether it is a program of one input and one output, which can't know Dapr's message of several events.
+    /// Whether it is a program of one input and one output, or takes one message, and can't know Dapr's message of several.
     fn knows_one_call(&self) -> bool {
-        self.guest.as_ref().is_some_and(|guest| matches!(guest.kind(), GuestKind::Command | GuestKind::Bindgen))
+        let one = |kind| matches!(kind, GuestKind::Command | GuestKind::Bindgen | GuestKind::Messages);
+        self.guest.as_ref().is_some_and(|guest| one(guest.kind()))
     }
 
     /// The guest, if it takes events typed.

@@ -6,6 +6,7 @@ pub(crate) mod dapr;
 pub(crate) mod http;
 pub(crate) mod messages;
 pub(crate) mod middleware;
+mod shape;
 mod sniff;
 
 use crate::admission::Permit;

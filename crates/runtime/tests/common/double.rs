@@ -1,17 +1,21 @@
 //! A sidecar with state, configuration and secrets in memory, narrowed by an `allow` as `Policy` does it.
 
 use async_trait::async_trait;
+use base64::Engine;
 use http::Response;
 use pillion_api::metadata::{ComponentMetadata, SidecarMetadata};
 use pillion_api::policy::{Allow, List};
 use pillion_api::{
     AppChannel, Body, Code, Error, Invocation, Metadata, Result, Sidecar, Target, actors, bindings, body,
-    configuration, pubsub, secrets, state,
+    configuration, conversation, pubsub, secrets, state,
 };
 use pillion_runtime::App;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, OnceLock};
+
+/// Where local storage keeps its files.
+const ROOT: &str = "/srv/files/";
 
 /// A key's bytes and its version.
 type Rows = BTreeMap<(String, String), (bytes::Bytes, u64)>;
@@ -167,18 +171,34 @@ impl Sidecar for Double {
         self.check(List::Bindings, binding, &request.operation)?;
         let mut objects = self.objects.lock().expect("no panic");
         let name = request.metadata.get("fileName").cloned().unwrap_or_default();
-        let missing = || Error::new(Code::InvokeOutputBinding, format!("file not found: {name}"));
+        let missing = || {
+            let what = format!("error invoking output binding {binding}: file not found: {ROOT}{name}");
+            Error::new(Code::InvokeOutputBinding, what)
+        };
         let data = match request.operation.as_str() {
             "create" => {
-                objects.insert(name, request.data);
+                // As local storage does it.
+                let decoded = base64::engine::general_purpose::STANDARD.decode(&request.data);
+                objects.insert(name, decoded.map_or(request.data, bytes::Bytes::from));
                 bytes::Bytes::new()
             }
             "get" => objects.get(&name).cloned().ok_or_else(missing)?,
             "delete" => objects.remove(&name).map(|_| bytes::Bytes::new()).ok_or_else(missing)?,
-            "list" => serde_json::to_vec(&objects.keys().collect::<Vec<_>>()).expect("JSON").into(),
+            "list" => {
+                let paths: Vec<String> = objects.keys().map(|name| format!("{ROOT}{name}")).collect();
+                serde_json::to_vec(&paths).expect("JSON").into()
+            }
             _ => return not_here(),
         };
         Ok(bindings::Answer { data, metadata: Metadata::new() })
+    }
+
+    async fn converse(&self, component: &str, request: conversation::Request) -> Result<conversation::Response> {
+        self.check(List::Conversation, component, "")?;
+        let content = format!("{component} heard {:?} at {:?}", request.inputs[0].messages, request.temperature);
+        let choice = conversation::Choice { content, ..conversation::Choice::default() };
+        let outputs = vec![conversation::Output { choices: vec![choice] }];
+        Ok(conversation::Response { context_id: None, outputs })
     }
 
     async fn get_configuration(&self, store: &str, get: configuration::Get) -> Result<configuration::Items> {

@@ -9,8 +9,16 @@ use crate::{
     },
 };
 use http::{HeaderMap, Response};
-use pillion_api::{body, trace::TraceContext};
-use std::{collections::HashMap, net::SocketAddr, time::Duration};
+use pillion_api::{
+    body,
+    spans::{Event, Kind, Span, Status},
+    trace::TraceContext,
+};
+use std::{
+    collections::HashMap,
+    net::SocketAddr,
+    time::{Duration, SystemTime},
+};
 use tokio::{sync::mpsc, time::timeout};
 
 const CALLER: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
@@ -127,6 +135,43 @@ async fn a_collector_gets_the_span_with_its_callers_trace_and_parent() {
     assert_eq!(shown(spans[0]), expected);
     let text = String::from_utf8_lossy(&body);
     assert!(text.contains("service.name") && text.contains("pillion") && text.contains("/api/image"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_guests_span_goes_the_same_way_with_the_names_of_app_and_guest() {
+    let (_server, address, mut received) = collector().await;
+    let traces = Traces::new(exporter(format!("http://{address}/")), 0.0);
+    assert!(Traces::off().of_guests().is_none());
+    let context = TraceContext::parse(CALLER).expect("a context");
+    let forged = ("dapr.app_id".to_owned(), "\"other-app\"".to_owned());
+    traces.of_guests().expect("an exporter").ended(
+        "shop",
+        "cases",
+        Span {
+            context: context.child(7),
+            parent: context.span_id,
+            kind: Kind::Client,
+            name: "work".into(),
+            start: SystemTime::UNIX_EPOCH,
+            end: SystemTime::now(),
+            attributes: vec![forged, ("size".into(), "7".into())],
+            events: vec![Event { name: "happened".into(), time: SystemTime::UNIX_EPOCH, attributes: Vec::new() }],
+            links: vec![(context, Vec::new())],
+            status: Status::Error("no good".into()),
+            library: "library".into(),
+            dropped: [1, 0, 0],
+        },
+    );
+    tokio::task::spawn_blocking(move || traces.flush()).await.expect("no panic");
+    let (_, _, body) = timeout(PATIENCE, received.recv()).await.expect("in time").expect("a request");
+    let spans = at(&body, &[1, 2, 2]);
+    assert_eq!(at(spans[0], &[2]).concat(), 7_u64.to_be_bytes());
+    assert_eq!(at(spans[0], &[4]).concat(), context.span_id.to_be_bytes());
+    let text = String::from_utf8_lossy(&body);
+    for part in ["work", "happened", "no good", "library", "dapr.app_id", "shop", "pillion.guest", "cases", "size"] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    assert!(!text.contains("other-app"), "{text}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

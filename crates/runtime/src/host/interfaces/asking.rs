@@ -79,6 +79,18 @@ pub(super) fn told<T, E: From<Error>>(call: &Call, result: Result<T, Error>) -> 
     }
 }
 
+/// As [`told`], for interfaces whose error is a sentence.
+pub(super) fn sentence<T>(call: &Call, result: Result<T, Error>) -> Told<T, String> {
+    struct Words(String);
+    impl From<Error> for Words {
+        fn from(error: Error) -> Self {
+            Self(error.message().to_owned())
+        }
+    }
+    let (told,) = told::<T, Words>(call, result)?;
+    Ok((told.map_err(|words| words.0),))
+}
+
 /// Logs a refusal: many an interface has no words for what would help.
 pub(crate) fn note(call: &Call, error: &Error) {
     let (app, guest, request_id) = call.names();
@@ -111,11 +123,21 @@ impl Held {
     /// # Errors
     /// [`Code::GuestLimit`] past `limits.hostBuffers`.
     pub(crate) fn new(call: &Arc<Call>, bytes: usize) -> Result<Self, Error> {
-        let (bytes, limit) = (bytes as u64, call.hosted.limits().host_buffers);
-        let held = Self { call: Arc::clone(call), bytes };
-        match call.held.fetch_add(bytes, Ordering::Relaxed).saturating_add(bytes) <= limit {
-            true => Ok(held),
-            false => Err(over(call, limit)),
+        let mut held = Self { call: Arc::clone(call), bytes: 0 };
+        held.grow(bytes)?;
+        Ok(held)
+    }
+
+    /// More of the same.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub(crate) fn grow(&mut self, bytes: usize) -> Result<(), Error> {
+        let (bytes, limit) = (bytes as u64, self.call.hosted.limits().host_buffers);
+        self.bytes += bytes;
+        match self.call.held.fetch_add(bytes, Ordering::Relaxed).saturating_add(bytes) <= limit {
+            true => Ok(()),
+            false => Err(over(&self.call, limit)),
         }
     }
 }

@@ -21,6 +21,8 @@ pub(super) const STATE: Block = Block { prefix: "state.", called: "state store",
 pub(super) const PUBSUB: Block = Block { prefix: "pubsub.", called: "pub/sub component", absent: Code::PubsubNotFound };
 pub(super) const CONFIGURATION: Block =
     Block { prefix: "configuration.", called: "configuration store", absent: Code::ConfigurationStoreNotFound };
+pub(super) const CONVERSATION: Block =
+    Block { prefix: "conversation.", called: "conversation component", absent: Code::ConversationNotFound };
 pub(super) const SECRETS: Block =
     Block { prefix: "secretstores.", called: "secret store", absent: Code::SecretStoreNotFound };
 
@@ -37,9 +39,16 @@ pub(super) async fn of(asking: &Asking, block: Block) -> Result<Vec<String>, Err
 /// The component of that name; one that is named `default`, or not at all, is the only one of its building block.
 ///
 /// # Errors
-/// The block's code where there is none, [`Code::BadRequest`] where there are several to choose from.
+/// As [`choose`].
 pub(super) async fn named(asking: &Asking, block: Block, name: &str) -> Result<String, Error> {
-    let mut names = of(asking, block).await?;
+    choose(of(asking, block).await?, block, name)
+}
+
+/// Which of the names is meant.
+///
+/// # Errors
+/// The block's code where there is none, [`Code::BadRequest`] where there are several to choose from.
+pub(super) fn choose(mut names: Vec<String>, block: Block, name: &str) -> Result<String, Error> {
     if names.iter().any(|known| known == name) {
         return Ok(name.to_owned());
     }

@@ -2,12 +2,16 @@
 //! what it imports. Functions are defined by name, so that one shape can go by several names.
 
 mod asking;
+mod blobstore;
+mod bytes;
 mod components;
 mod config;
 mod keyvalue;
+mod llm;
 mod logging;
 mod messaging;
 mod nn;
+mod otel;
 mod secrets;
 mod settings;
 mod table;
@@ -26,9 +30,11 @@ use std::borrow::Cow;
 use table::{INTERFACES, Interface};
 use wasmtime::component::{Component, Linker};
 
-/// What handlers of messages are called with.
+/// What handlers of messages and of changes are called with.
 pub(crate) mod messages {
-    pub(crate) use super::messaging::{BrokerMessage, Failure, Message};
+    pub(crate) use super::asking::Held;
+    pub(crate) use super::keyvalue::Bucket;
+    pub(crate) use super::messaging::{BrokerMessage, Disposition, Failure, Message, RedisFailure, StreamMessage};
 }
 
 /// How the import of a component was recognised.

@@ -5,10 +5,14 @@ mod spin;
 mod spin_async;
 mod state;
 mod wasi;
+mod wasmcloud;
 
 pub(super) use spin::define as spin;
 pub(super) use spin_async::define as spin_async;
 pub(super) use wasi::{atomics, atomics2, batch, batch2, store, store2};
+pub(super) use wasmcloud::{
+    atomics as cloud_atomics, batch as cloud_batch, cas as cloud_cas, store as cloud_store, types as cloud_types,
+};
 
 use super::asking::Asking;
 use super::components::{self, STATE};
@@ -19,9 +23,14 @@ use wasmtime::StoreContextMut;
 use wasmtime::component::{ComponentType, Lower, Resource};
 
 /// What a guest opened.
-pub(super) struct Bucket(Arc<str>);
+pub(crate) struct Bucket(Arc<str>);
 
 impl Bucket {
+    /// That of a component, whether or not there is one.
+    pub(crate) fn named(component: &str) -> Self {
+        Self(component.into())
+    }
+
     async fn open(asking: &Asking, name: &str) -> Result<Self, Error> {
         Ok(Self(components::named(asking, STATE, name).await?.into()))
     }
@@ -32,7 +41,7 @@ impl Bucket {
     }
 
     /// A handle, bounded by `limits.resources`.
-    fn hand_out(self, store: &mut StoreContextMut<'_, Host>) -> wasmtime::Result<Resource<Self>> {
+    pub(crate) fn hand_out(self, store: &mut StoreContextMut<'_, Host>) -> wasmtime::Result<Resource<Self>> {
         Ok(store.data_mut().table().push(self)?)
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::host::interfaces::asking::{Asking, shown};
 use pillion_api::state::{BulkGet, Concurrency, Delete, Get, Item, Options, Query, Set};
-use pillion_api::{Code, Error};
+use pillion_api::{Code, Error, Metadata};
 use std::ops::RangeInclusive;
 
 /// Keys of one call: more of them are no batch but a dump.
@@ -32,6 +32,21 @@ pub(super) async fn exists(asking: &Asking, store: &str, key: String) -> Result<
 
 pub(super) async fn set(asking: &Asking, store: &str, key: String, value: Vec<u8>) -> Result<(), Error> {
     asking.sidecar().save_state(store, vec![Set { key, value: value.into(), ..Set::default() }]).await
+}
+
+/// With metadata of the store.
+pub(super) async fn set_with(
+    asking: &Asking,
+    store: &str,
+    key: String,
+    value: Vec<u8>,
+    only_first: bool,
+    metadata: Metadata,
+) -> Result<(), Error> {
+    let concurrency = if only_first { Concurrency::FirstWrite } else { Concurrency::default() };
+    let options = Options { concurrency, ..Options::default() };
+    let item = Set { key, value: value.into(), options, metadata, ..Set::default() };
+    asking.sidecar().save_state(store, vec![item]).await
 }
 
 /// One that doesn't exist is a success.

@@ -1,11 +1,17 @@
 //! Interfaces of messages over pub/sub: what a guest sends is published.
 
+mod redis;
+mod streaming;
 mod wasi;
 mod wasmcloud;
 
+pub(crate) use redis::RedisFailure;
+pub(crate) use streaming::{Disposition, StreamMessage};
 pub(crate) use wasi::{Failure, Message};
 pub(crate) use wasmcloud::BrokerMessage;
 
+pub(super) use redis::types as redis_types;
+pub(super) use streaming::consumer as streaming_consumer;
 pub(super) use wasi::{producer, request_reply, types};
 pub(super) use wasmcloud::{consumer, types as broker_types};
 

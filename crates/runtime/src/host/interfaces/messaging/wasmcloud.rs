@@ -1,9 +1,9 @@
 //! wasmcloud:messaging 0.2: a subject is a topic.
 
 use super::{NO_REPLY, Outgoing, publish};
-use crate::host::interfaces::asking::{Asking, Told};
+use crate::host::interfaces::asking::{Asking, Told, sentence};
 use crate::instance::Host;
-use pillion_api::{Error, Metadata};
+use pillion_api::Metadata;
 use wasmtime::StoreContextMut;
 use wasmtime::component::{ComponentType, Lift, LinkerInstance, Lower};
 
@@ -22,19 +22,6 @@ pub(in super::super) fn types(_: &mut LinkerInstance<'_, Host>) -> wasmtime::Res
     Ok(())
 }
 
-fn sentence<T>(asking: &Asking, result: Result<T, Error>) -> Told<T, String> {
-    let (told,) = asking.told::<T, Words>(result)?;
-    Ok((told.map_err(|words| words.0),))
-}
-
-struct Words(String);
-
-impl From<Error> for Words {
-    fn from(error: Error) -> Self {
-        Self(error.message().to_owned())
-    }
-}
-
 /// `consumer`.
 pub(in super::super) fn consumer(instance: &mut LinkerInstance<'_, Host>) -> wasmtime::Result<()> {
     instance.func_wrap_async("publish", |mut store: StoreContextMut<'_, Host>, (message,): (BrokerMessage,)| {
@@ -42,7 +29,7 @@ pub(in super::super) fn consumer(instance: &mut LinkerInstance<'_, Host>) -> was
             let asking = Asking::begin(&mut store)?;
             let metadata: Metadata = message.reply_to.map(|to| ("replyTo".to_owned(), to)).into_iter().collect();
             let outgoing = Outgoing { data: message.body, content_type: None, metadata };
-            sentence(&asking, publish(&asking, &message.subject, outgoing).await)
+            sentence(&asking.call, publish(&asking, &message.subject, outgoing).await)
         })
     })?;
     instance.func_wrap(
