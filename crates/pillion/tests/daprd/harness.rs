@@ -13,16 +13,16 @@ use tempfile::TempDir;
 /// How often something that has no line to wait for is looked at.
 const LOOK: Duration = Duration::from_millis(20);
 /// Guests that a test may name in its `wasm:`.
-const GUESTS: [&str; 13] = [
-    "dapr-cases",
-    "event-recorder",
-    "http-subscriber",
-    "http-echo",
-    "http-call",
-    "http-grpc",
+const GUESTS: [&str; 14] = [
     "dapr-actor",
+    "dapr-cases",
     "dapr-orders",
     "dapr-shipping",
+    "event-recorder",
+    "http-call",
+    "http-echo",
+    "http-grpc",
+    "http-subscriber",
     "js-shop",
     "order-approval",
     "py-shop",
