@@ -7,6 +7,7 @@ use pillion_api::{Code, Error};
 use std::collections::BTreeMap;
 use wasmtime::component::types::ComponentItem;
 use wasmtime::{Engine, ExternType, Linker, Module, UnknownImportError, component};
+use wasmtime_wasi::p2::{DynInputStream, DynOutputStream, DynPollable, IoError};
 
 /// WASI's packages but wasi:http, whose version has to be that of the handler.
 const WASI: [&str; 6] = ["wasi:io", "wasi:cli", "wasi:clocks", "wasi:filesystem", "wasi:sockets", "wasi:random"];
@@ -62,6 +63,7 @@ pub(crate) fn confined(
 ) -> wasmtime::Result<component::Linker<Host>> {
     let mut linker = workflows.clone();
     let ty = component.component_type();
+    let streams = resources_of_io(&ty, workflows.engine());
     for (name, import) in ty.imports(workflows.engine()) {
         let ComponentItem::ComponentInstance(interface) = import.ty else { continue };
         if is_of_workflows(name) {
@@ -74,14 +76,40 @@ pub(crate) fn confined(
                     let denied = denied(name, item);
                     instance.func_new(item, move |_, _, _, _| Err(denied.clone().into()))?;
                 }
-                ComponentItem::Resource(_) => {
-                    instance.resource(item, component::ResourceType::host::<()>(), |_, _| Ok(()))?;
+                ComponentItem::Resource(own) => {
+                    let known = streams.iter().find(|(of_io, _)| *of_io == own).map(|(_, host)| *host);
+                    let host = known.unwrap_or_else(component::ResourceType::host::<()>);
+                    instance.resource(item, host, |_, _| Ok(()))?;
                 }
                 _ => {}
             }
         }
     }
     Ok(linker)
+}
+
+/// The resources that a component imports of wasi:io, each with the host's: an interface that is refused may use them.
+fn resources_of_io(
+    ty: &component::types::Component,
+    engine: &Engine,
+) -> Vec<(component::ResourceType, component::ResourceType)> {
+    let mut found = Vec::new();
+    for (name, import) in ty.imports(engine).filter(|(name, _)| name.starts_with("wasi:io/")) {
+        let ComponentItem::ComponentInstance(interface) = import.ty else { continue };
+        let interface_name = name.split('@').next().unwrap_or_default();
+        for (item, export) in interface.exports(engine) {
+            let ComponentItem::Resource(own) = export.ty else { continue };
+            let host = match (interface_name, item) {
+                ("wasi:io/error", "error") => component::ResourceType::host::<IoError>(),
+                ("wasi:io/poll", "pollable") => component::ResourceType::host::<DynPollable>(),
+                ("wasi:io/streams", "input-stream") => component::ResourceType::host::<DynInputStream>(),
+                ("wasi:io/streams", "output-stream") => component::ResourceType::host::<DynOutputStream>(),
+                _ => continue,
+            };
+            found.push((own, host));
+        }
+    }
+    found
 }
 
 fn is_of_workflows(import: &str) -> bool {
