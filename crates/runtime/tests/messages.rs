@@ -323,7 +323,13 @@ async fn a_watcher_gets_changes_of_configuration() {
 #[tokio::test]
 async fn a_watcher_takes_nothing_else() {
     let runtime = runtime();
-    let topic = On::Topic { pubsub: "bus".into(), topic: "in".into(), dead_letter: None, metadata: Metadata::new() };
+    let topic = On::Topic {
+        pubsub: "bus".into(),
+        topic: "in".into(),
+        dead_letter: None,
+        metadata: Metadata::new(),
+        streaming: false,
+    };
     for on in [topic, On::Job("j".into()), On::Binding("b".into())] {
         let error = watcher(&runtime, Allow::default(), on).err().expect("refused");
         assert!(

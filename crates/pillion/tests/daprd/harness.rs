@@ -13,7 +13,7 @@ use tempfile::TempDir;
 /// How often something that has no line to wait for is looked at.
 const LOOK: Duration = Duration::from_millis(20);
 /// Guests that a test may name in its `wasm:`.
-const GUESTS: [&str; 12] = [
+const GUESTS: [&str; 13] = [
     "event-recorder",
     "http-subscriber",
     "http-echo",
