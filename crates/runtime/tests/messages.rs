@@ -264,20 +264,23 @@ async fn a_stream_counts_against_what_the_host_may_hold() {
     assert_eq!(error.reached().map(|limit| &*limit.key), Some("limits.hostBuffers"), "{error:?}");
 }
 
-#[tokio::test]
-async fn a_guest_of_spins_redis_trigger_gets_the_payload() {
+async fn get_the_payload(name: &str) {
     let runtime = runtime();
-    for name in ["message-spin", "message-spin-async"] {
-        let (app, sidecar) = with_store(&runtime, name, everything(), Limits::default());
-        assert_eq!(app.deliver(event(name, "hello")).await.expect("handled"), TopicStatus::Success, "{name}");
-        assert_eq!(row(&sidecar, "one", "message").as_deref(), Some("hello"), "{name}");
-        let refused = app.deliver(event(name, "bad")).await.expect_err("refused");
-        assert_eq!(refused.code(), Code::GuestExit, "{name}: {refused}");
-        assert_eq!(app.deliver(event(name, "trap")).await.expect_err("a trap").code(), Code::GuestTrap, "{name}");
-        let (denied, sidecar) = with_store(&runtime, name, Allow::default(), Limits::default());
-        assert_eq!(denied.deliver(event(name, "hello")).await.expect_err("denied").code(), Code::GuestExit, "{name}");
-        assert!(row(&sidecar, "one", "message").is_none(), "{name}");
-    }
+    let (app, sidecar) = with_store(&runtime, name, everything(), Limits::default());
+    assert_eq!(app.deliver(event(name, "hello")).await.expect("handled"), TopicStatus::Success);
+    assert_eq!(row(&sidecar, "one", "message").as_deref(), Some("hello"));
+    let refused = app.deliver(event(name, "bad")).await.expect_err("refused");
+    assert_eq!(refused.code(), Code::GuestExit, "{refused}");
+    assert_eq!(app.deliver(event(name, "trap")).await.expect_err("a trap").code(), Code::GuestTrap);
+    let (denied, sidecar) = with_store(&runtime, name, Allow::default(), Limits::default());
+    assert_eq!(denied.deliver(event(name, "hello")).await.expect_err("denied").code(), Code::GuestExit);
+    assert!(row(&sidecar, "one", "message").is_none());
+}
+
+#[tokio::test]
+async fn guests_of_spins_redis_trigger_get_the_payload() {
+    get_the_payload("message-spin").await;
+    get_the_payload("message-spin-async").await;
 }
 
 fn watcher(runtime: &Runtime, allow: Allow, on: On) -> Result<(App, Arc<Double>), pillion_api::Error> {
@@ -324,7 +327,13 @@ async fn a_watcher_gets_changes_of_configuration() {
 #[tokio::test]
 async fn a_watcher_takes_nothing_else() {
     let runtime = runtime();
-    let topic = On::Topic { pubsub: "bus".into(), topic: "in".into(), dead_letter: None, metadata: Metadata::new() };
+    let topic = On::Topic {
+        pubsub: "bus".into(),
+        topic: "in".into(),
+        dead_letter: None,
+        metadata: Metadata::new(),
+        streaming: false,
+    };
     for on in [topic, On::Job("j".into()), On::Binding("b".into())] {
         let error = watcher(&runtime, Allow::default(), on).err().expect("refused");
         assert!(
