@@ -333,6 +333,7 @@ async fn a_watcher_takes_nothing_else() {
         dead_letter: None,
         metadata: Metadata::new(),
         streaming: false,
+        bulk: None,
     };
     for on in [topic, On::Job("j".into()), On::Binding("b".into())] {
         let error = watcher(&runtime, Allow::default(), on).err().expect("refused");
