@@ -75,6 +75,8 @@
       (local.set $at (i32.and (i32.add (global.get $heap) (i32.const 7)) (i32.const -8)))
       (global.set $heap (i32.add (local.get $at) (local.get 3)))
       (local.get $at))
+    ;; The start, for `mode: reset`.
+    (func (export "prepare") (i32.store (i32.const 4096) (i32.const 1)))
     (func (export "handle") (param $request i32) (param $outparam i32)
       (local $reply i32) (local $text i32) (local $stream i32) (local $i i32)
       ;; work
@@ -146,6 +148,8 @@
     (export "flush" (func $flush))
     (export "table" (table $shimmed "table"))))))
 
+  (func $prepare (canon lift (core func $running "prepare")))
+  (export "wizer-initialize" (func $prepare))
   (func $handle (param "request" (own $request)) (param "response-out" (own $outparam))
     (canon lift (core func $running "handle")))
   (instance $handler (export "handle" (func $handle)))

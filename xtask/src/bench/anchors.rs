@@ -8,7 +8,10 @@ use crate::{
     Result,
     run::{cargo, check, find, root, target},
 };
-use std::process::{Command, Stdio};
+use std::{
+    path::Path,
+    process::{Command, Stdio},
+};
 
 /// A server and where to ask it.
 pub(super) type Started = (Server, String);
@@ -48,7 +51,8 @@ pub(super) fn pillion(places: &Places, guest: &str) -> Result<Started> {
 pub(super) fn pillion_mode(places: &Places, guest: &str, mode: &str) -> Result<Started> {
     let port = free_port()?;
     let wasm = format!("      guests: {{ hello: {{ source: {guest}, mode: {mode} }} }}\n");
-    let file = places.manifest(&format!("hello-{mode}"), &wasm, port)?.display().to_string();
+    let name = Path::new(guest).file_stem().and_then(|stem| stem.to_str()).unwrap_or("guest");
+    let file = places.manifest(&format!("{name}-{mode}"), &wasm, port)?.display().to_string();
     let mut check = Command::new(places.program("pillion"));
     let takes = check.args(["check", &file]).stdout(Stdio::null()).stderr(Stdio::null()).status()?.success();
     if !takes {

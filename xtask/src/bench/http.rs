@@ -8,7 +8,7 @@ use super::{
     reach::Reaches,
     table::{Way, micros_table, spread},
 };
-use crate::Result;
+use crate::{Result, guests, run::root};
 
 const SECONDS: f64 = 2.0;
 const CONNECTIONS: [u32; 2] = [1, 16];
@@ -17,11 +17,15 @@ const FRESH: &str = "pillion";
 const REUSE: &str = "pillion, mode: reuse";
 const RESET: &str = "pillion, mode: reset";
 const COMMAND: &str = "pillion, a command";
+/// A guest whose start takes longer than its calls, as that of an interpreter does.
+const DEAR: &str = "pillion, a dear start at each call";
+const DEAR_RESET: &str = "pillion, a dear start, mode: reset";
 const SERVE: &str = "wasmtime serve";
 const SERVE_REUSE: &str = "wasmtime serve, reused 1000 times";
 const WAZERO: &str = "wazero, a module a request";
 
 pub(super) fn run(rounds: usize) -> Result<()> {
+    guests::run(&["http-prepared"])?;
     let places = Places::build()?;
     let mut report = places::head("A request that does nothing", "http")?;
     report.push_str("Servers on core 1, each with one thread for requests; the load on core 0; rounds interleaved, 2 s each; medians. CPU is the\nserver's, from the kernel. Every limit, metrics, policy and a span of each call are on, as by default.\n\n");
@@ -47,14 +51,17 @@ pub(super) fn run(rounds: usize) -> Result<()> {
 /// Who takes part, and why the others don't.
 fn contenders(places: &Places) -> Result<(Vec<Contender>, Vec<String>)> {
     let hello = places.guest("hello", "")?;
-    let command = places.assemble(&crate::run::root().join("benches/guests/hello-command.wat"))?;
+    let command = places.assemble(&root().join("benches/guests/hello-command.wat"))?;
     let (hello, command) = (hello.display().to_string(), command.display().to_string());
+    let dear = root().join("guests/out/http-prepared.wasm").display().to_string();
     let asked: Vec<(&str, Result<anchors::Started>)> = vec![
         (HYPER, anchors::printing(&[places.program("native-hyper")])),
         ("native axum", anchors::axum()),
         (FRESH, anchors::pillion(places, &hello)),
         (REUSE, anchors::pillion_mode(places, &hello, "reuse")),
         (RESET, anchors::pillion_mode(places, &hello, "reset")),
+        (DEAR, anchors::pillion(places, &dear)),
+        (DEAR_RESET, anchors::pillion_mode(places, &dear, "reset")),
         (SERVE, anchors::serve(&hello, &[])),
         (SERVE_REUSE, anchors::serve(&hello, &["--max-instance-reuse-count", "1000"])),
         (COMMAND, anchors::pillion(places, &command)),
@@ -103,12 +110,15 @@ fn judge(reaches: &mut Reaches, ways: &[Way], connections: u32) {
     reaches.ratio(&format!("reuse / hyper, {at}"), 1.6, way(REUSE), way(HYPER), cpu);
     reaches.ratio(&format!("reuse / wasmtime serve with reuse, {at}"), 0.40, way(REUSE), way(SERVE_REUSE), cpu);
     reaches.ratio(&format!("reset / hyper, {at}"), 2.0, way(RESET), way(HYPER), cpu);
+    reaches.ratio(&format!("a dear start, reset / fresh, {at}"), 0.1, way(DEAR_RESET), way(DEAR), cpu);
     reaches.ratio(&format!("a command / wazero, {at}"), 0.25, way(COMMAND), way(WAZERO), cpu);
 }
 
 fn plot(ways: &[Way], connections: u32) -> String {
+    // Beside a dear start all others would be nothing.
     let bars: Vec<Bar> = ways
         .iter()
+        .filter(|way| way.name != DEAR)
         .map(|way| {
             let (median, least, most) = spread(way.rounds.iter().map(|round| round.cpu_ms * 1e3).collect());
             Bar { label: way.name.clone(), median, least, most, own: way.name.starts_with("pillion") }
