@@ -20,6 +20,6 @@ wasmtime::component::bindgen!({
     trappable_error_type: { "pillion:dapr/types.error" => Failure },
     with: {
         "pillion:dapr/secrets.secret": pillion_api::secrets::Secret,
-        "wasi:io": wasmtime_wasi::p2::bindings::io,
+        "wasi:io": wasmtime_wasi_io::bindings::wasi::io,
     },
 });

@@ -42,3 +42,8 @@ pub fn keep(call: Activity) -> Result<Data, Failure> {
 pub fn context(_: Activity) -> Result<Data, Failure> {
     Ok(Some(pillion_sdk::workflows::context::new_uuid()))
 }
+
+/// What the manifest says in `env`.
+pub fn place(_: Activity) -> Result<Data, Failure> {
+    Ok(std::env::var("PLACE").ok())
+}

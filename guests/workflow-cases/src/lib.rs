@@ -17,6 +17,8 @@ workflows::export! {
         "any" => any,
         "child" => child,
         "retry" => retry,
+        "place" => place,
+        "elsewhere" => elsewhere,
         "eternal" => eternal,
         "failing" => failing,
         "changing" => changing,
@@ -32,6 +34,7 @@ workflows::export! {
         "spin" => activities::spin,
         "keep" => activities::keep,
         "context" => activities::context,
+        "place" => activities::place,
     },
 }
 
@@ -97,6 +100,23 @@ fn child(input: Data) -> Result<Data, Failure> {
     let text = well.wait()?.unwrap_or_default();
     let why = badly.wait().expect_err("it fails");
     Ok(Some(format!("{text} {}: {}", why.error_type, why.message)))
+}
+
+/// Where this app's activities are done.
+fn place(_: Data) -> Result<Data, Failure> {
+    context::call_activity("place", None).wait()
+}
+
+/// An activity and a child of the app that the input names, and an activity of this one.
+fn elsewhere(input: Data) -> Result<Data, Failure> {
+    let options = context::WorkflowOptions { retry: None, app_id: input.clone(), instance_id: None };
+    let tasks = [
+        context::call_activity_with("place", None, None, input),
+        context::call_workflow_with("place", None, &options),
+        context::call_activity("place", None),
+    ];
+    let places: Vec<String> = context::wait_all(&tasks)?.into_iter().flatten().collect();
+    Ok(Some(places.join(" ")))
 }
 
 /// An activity that succeeds at its third try.

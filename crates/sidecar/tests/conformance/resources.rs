@@ -152,10 +152,7 @@ fn subscriptions_of_both_versions_are_read() {
         &(head("v2alpha1") + "  routes: {}\n"),
         &["error: c.yaml:7:11: `routes` has no route hint: add `default: /path`"],
     );
-    check(
-        &(head("v2alpha1") + "  routes: { default: /a }\n  bulkSubscribe: { enabled: true }\n"),
-        &["warning: c.yaml:8:18: subscription `s`: `bulkSubscribe` is not acted on yet; messages come one at a time"],
-    );
+    check(&(head("v2alpha1") + "  routes: { default: /a }\n  bulkSubscribe: { enabled: true }\n"), &[]);
     let world = World::new();
     world.write(
         "c.yaml",

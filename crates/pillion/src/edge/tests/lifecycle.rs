@@ -109,7 +109,8 @@ async fn a_graceful_end_answers_what_was_begun_and_takes_nothing_new() {
             Response::new(body::full("late"))
         }
     });
-    let edge = Edge::start(EdgeLimits::app(), service).await;
+    // Here, where the connection sees the end before its answer is there.
+    let edge = Edge::start_here(EdgeLimits::app(), service).await;
     let mut idle = edge.connect().await;
     let mut busy = edge.connect().await;
     busy.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").await.expect("the socket takes it");

@@ -30,6 +30,20 @@ fn failures(flow: &mut Flow) {
 }
 
 #[test]
+fn a_workflow_has_work_done_by_another_app() {
+    let Some(hub) = Hub::start("a_workflow_has_work_done_by_another_app") else { return };
+    let at = |place: &str| {
+        format!(
+            "{{ guests: {{ cases: {{ source: workflow-cases.wasm, env: {{ PLACE: {place} }} }} }}, workflows: {{}}, allow: {{ state: [statestore] }} }}"
+        )
+    };
+    let (mut here, mut there) = (hub.app("here", &at("here")), hub.app("there", &at("there")));
+    // Each daprd has its own actors, once it knows the other's.
+    assert_eq!(there.run("place", "place", ""), "there");
+    assert_eq!(here.run("elsewhere", "elsewhere", "there"), "there there here");
+}
+
+#[test]
 fn timers_and_events_move_a_workflow() {
     let Some(hub) = Hub::start("timers_and_events_move_a_workflow") else { return };
     let mut flow = hub.app("cases", CASES);

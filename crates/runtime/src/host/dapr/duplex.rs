@@ -82,9 +82,10 @@ impl Host {
         Ok(self.table().push(duplex)?)
     }
 
-    fn place(&self) -> Answer<Arc<()>> {
-        if Arc::strong_count(&self.held.streaming) <= MAX_AT_A_TIME {
-            return Ok(Arc::clone(&self.held.streaming));
+    fn place(&mut self) -> Answer<Arc<()>> {
+        let places = self.held.streaming.get_or_insert_default();
+        if Arc::strong_count(places) <= MAX_AT_A_TIME {
+            return Ok(Arc::clone(places));
         }
         let name = &self.call.hosted.name;
         let message = format!("guest `{name}` has {MAX_AT_A_TIME} calls open whose bodies stream, which is the limit");

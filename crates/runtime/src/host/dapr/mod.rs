@@ -81,8 +81,8 @@ pub(crate) fn add_to_linker(linker: &mut Linker<Host>) -> wasmtime::Result<()> {
 pub(crate) struct Held {
     /// Of secrets whose handles are open.
     bytes: u64,
-    /// Shared with each question whose bodies stream.
-    streaming: Arc<()>,
+    /// Shared with each question whose bodies stream; none before the first.
+    streaming: Option<Arc<()>>,
 }
 
 impl Host {
