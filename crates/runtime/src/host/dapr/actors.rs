@@ -18,14 +18,14 @@ impl wit::Host for Host {
         self.call.actors.check(&actor)?;
         let metadata = self.call.actors.onward(convert::onward(&self.call, metadata));
         let call = dapr::Call { method, data: data.into(), metadata };
-        let answer = self.at_edge(move |sidecar| async move { sidecar.invoke_actor(&actor, call).await }).await?;
+        let answer = self.ask_sidecar(move |sidecar| async move { sidecar.invoke_actor(&actor, call).await }).await?;
         self.check_answer([answer.len()])?;
         Ok(answer.into())
     }
 
     async fn get_state(&mut self, actor: wit::Actor, key: String) -> Answer<Option<Vec<u8>>> {
         let actor = of_actor(actor);
-        let value = self.at_edge(move |sidecar| async move { sidecar.get_actor_state(&actor, &key).await }).await?;
+        let value = self.ask_sidecar(move |sidecar| async move { sidecar.get_actor_state(&actor, &key).await }).await?;
         self.check_answer(value.iter().map(|value| value.len()))?;
         Ok(value.map(Vec::from))
     }
@@ -42,8 +42,10 @@ impl wit::Host for Host {
         };
         let operations = operations.into_iter().map(operation).collect();
         let actor = of_actor(actor);
-        self.at_edge(move |sidecar| async move { sidecar.execute_actor_state_transaction(&actor, operations).await })
-            .await
+        self.ask_sidecar(
+            move |sidecar| async move { sidecar.execute_actor_state_transaction(&actor, operations).await },
+        )
+        .await
     }
 
     async fn register_reminder(&mut self, actor: wit::Actor, reminder: wit::Reminder) -> Answer<()> {
@@ -55,17 +57,18 @@ impl wit::Host for Host {
             ttl: reminder.ttl,
             data: reminder.data.into(),
         };
-        self.at_edge(move |sidecar| async move { sidecar.register_actor_reminder(&actor, reminder).await }).await
+        self.ask_sidecar(move |sidecar| async move { sidecar.register_actor_reminder(&actor, reminder).await }).await
     }
 
     async fn unregister_reminder(&mut self, actor: wit::Actor, name: String) -> Answer<()> {
         let actor = of_actor(actor);
-        self.at_edge(move |sidecar| async move { sidecar.unregister_actor_reminder(&actor, &name).await }).await
+        self.ask_sidecar(move |sidecar| async move { sidecar.unregister_actor_reminder(&actor, &name).await }).await
     }
 
     async fn get_reminder(&mut self, actor: wit::Actor, name: String) -> Answer<Option<wit::Reminder>> {
         let actor = of_actor(actor);
-        let found = self.at_edge(move |sidecar| async move { sidecar.get_actor_reminder(&actor, &name).await }).await?;
+        let found =
+            self.ask_sidecar(move |sidecar| async move { sidecar.get_actor_reminder(&actor, &name).await }).await?;
         self.check_answer(found.iter().map(|found| found.data.len()))?;
         Ok(found.map(|found| wit::Reminder {
             name: found.name,
@@ -86,12 +89,12 @@ impl wit::Host for Host {
             callback: timer.callback,
             data: timer.data.into(),
         };
-        self.at_edge(move |sidecar| async move { sidecar.register_actor_timer(&actor, timer).await }).await
+        self.ask_sidecar(move |sidecar| async move { sidecar.register_actor_timer(&actor, timer).await }).await
     }
 
     async fn unregister_timer(&mut self, actor: wit::Actor, name: String) -> Answer<()> {
         let actor = of_actor(actor);
-        self.at_edge(move |sidecar| async move { sidecar.unregister_actor_timer(&actor, &name).await }).await
+        self.ask_sidecar(move |sidecar| async move { sidecar.unregister_actor_timer(&actor, &name).await }).await
     }
 }
 

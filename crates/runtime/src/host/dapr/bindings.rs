@@ -15,7 +15,7 @@ impl wit::Host for Host {
     ) -> Answer<wit::Answer> {
         let metadata = convert::onward(&self.call, metadata);
         let request = dapr::Request { operation, data: data.into(), metadata };
-        let answer = self.at_edge(|sidecar| async move { sidecar.invoke_binding(&binding, request).await }).await?;
+        let answer = self.ask_sidecar(|sidecar| async move { sidecar.invoke_binding(&binding, request).await }).await?;
         self.check_answer([answer.data.len()])?;
         Ok(wit::Answer { data: answer.data.into(), metadata: convert::metadata(answer.metadata) })
     }

@@ -9,7 +9,7 @@ impl wit::Host for Host {
     async fn converse(&mut self, component: String, request: wit::Request) -> Answer<wit::Response> {
         check_items(request.inputs.iter().map(|input| input.messages.len() + 1).sum())?;
         let request = of_request(request);
-        let answer = self.at_edge(|sidecar| async move { sidecar.converse(&component, request).await }).await?;
+        let answer = self.ask_sidecar(|sidecar| async move { sidecar.converse(&component, request).await }).await?;
         let choices = answer.outputs.iter().flat_map(|output| &output.choices);
         self.check_answer(choices.map(|choice| choice.content.len()))?;
         let output = |output: dapr::Output| output.choices.into_iter().map(of_choice).collect();

@@ -14,7 +14,7 @@ impl wit::Host for Host {
         self.check_body(data.len())?;
         let how = of_options(options);
         let limit = self.largest_document();
-        let answer = self.at_edge(move |sidecar| async move {
+        let answer = self.ask_sidecar(move |sidecar| async move {
             whole(sidecar.encrypt(&component, how, body::full(data)).await?, limit).await
         });
         let document = answer.await?;
@@ -24,7 +24,7 @@ impl wit::Host for Host {
     async fn decrypt(&mut self, component: String, data: Vec<u8>, key_name: Option<String>) -> Answer<Vec<u8>> {
         self.check_body(data.len())?;
         let limit = self.largest_document();
-        let answer = self.at_edge(move |sidecar| async move {
+        let answer = self.ask_sidecar(move |sidecar| async move {
             whole(sidecar.decrypt(&component, dapr::Decrypt { key_name }, body::full(data)).await?, limit).await
         });
         let document = answer.await?;

@@ -20,7 +20,7 @@ impl wit::Host for Host {
         let request = request.map(|()| body::full(body));
         let limit = self.call.hosted.limits().outgoing_body;
         let invocation = Invocation { target: Target::App(app_id), request };
-        self.at_edge(move |sidecar| async move { whole(sidecar.invoke(invocation).await?, limit).await }).await
+        self.ask_sidecar(move |sidecar| async move { whole(sidecar.invoke(invocation).await?, limit).await }).await
     }
 
     async fn invoke_streaming(

@@ -9,17 +9,17 @@ use std::time::Duration;
 impl wit::Host for Host {
     async fn schedule(&mut self, job: wit::Job, overwrite: bool) -> Answer<()> {
         let job = of_job(job);
-        self.at_edge(move |sidecar| async move { sidecar.schedule_job(job, overwrite).await }).await
+        self.ask_sidecar(move |sidecar| async move { sidecar.schedule_job(job, overwrite).await }).await
     }
 
     async fn get(&mut self, name: String) -> Answer<wit::Job> {
-        let job = self.at_edge(|sidecar| async move { sidecar.get_job(&name).await }).await?;
+        let job = self.ask_sidecar(|sidecar| async move { sidecar.get_job(&name).await }).await?;
         self.check_answer([job.data.len()])?;
         Ok(to_job(job))
     }
 
     async fn delete(&mut self, name: String) -> Answer<()> {
-        self.at_edge(|sidecar| async move { sidecar.delete_job(&name).await }).await
+        self.ask_sidecar(|sidecar| async move { sidecar.delete_job(&name).await }).await
     }
 }
 

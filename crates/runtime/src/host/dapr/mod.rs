@@ -99,7 +99,7 @@ impl Host {
 
     /// Asks the sidecar: at the edge, which no guest holds up, or, where it needs no socket, here. It is a task here, too: its
     /// stack is not the guest's.
-    async fn at_edge<T, F>(&mut self, work: impl FnOnce(Arc<dyn Sidecar>) -> F) -> Answer<T>
+    async fn ask_sidecar<T, F>(&mut self, work: impl FnOnce(Arc<dyn Sidecar>) -> F) -> Answer<T>
     where
         T: Send + 'static,
         F: Future<Output = Result<T, Error>> + Send + 'static,

@@ -17,7 +17,7 @@ impl wit::Host for Host {
         metadata: Vec<(String, String)>,
     ) -> Answer<()> {
         let event = event(&self.call, data, content_type, metadata);
-        self.at_edge(|sidecar| async move { sidecar.publish(&pubsub, &topic, event).await }).await
+        self.ask_sidecar(|sidecar| async move { sidecar.publish(&pubsub, &topic, event).await }).await
     }
 
     async fn publish_bulk(
@@ -35,7 +35,7 @@ impl wit::Host for Host {
         let entries = entries.into_iter().map(entry).collect();
         let metadata: Metadata = convert::onward(&self.call, metadata);
         let failed = self
-            .at_edge(|sidecar| async move { sidecar.publish_bulk(&pubsub, &topic, entries, metadata).await })
+            .ask_sidecar(|sidecar| async move { sidecar.publish_bulk(&pubsub, &topic, entries, metadata).await })
             .await?;
         let failed = failed.into_iter();
         Ok(failed.map(|entry| wit::FailedEntry { entry_id: entry.entry_id, error: entry.error }).collect())

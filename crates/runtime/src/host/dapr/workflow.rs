@@ -8,11 +8,11 @@ use pillion_wit::pillion::dapr::workflow::{self as wit};
 impl wit::Host for Host {
     async fn start(&mut self, name: String, instance_id: Option<String>, input: Vec<u8>) -> Answer<String> {
         let start = dapr::Start { name, instance_id, input: input.into() };
-        self.at_edge(|sidecar| async move { sidecar.start_workflow(start).await }).await
+        self.ask_sidecar(|sidecar| async move { sidecar.start_workflow(start).await }).await
     }
 
     async fn get(&mut self, instance_id: String) -> Answer<wit::Instance> {
-        let found = self.at_edge(|sidecar| async move { sidecar.get_workflow(&instance_id).await }).await?;
+        let found = self.ask_sidecar(|sidecar| async move { sidecar.get_workflow(&instance_id).await }).await?;
         self.check_answer(found.properties.values().map(String::len))?;
         Ok(wit::Instance {
             id: found.id,
@@ -41,7 +41,7 @@ impl wit::Host for Host {
     }
 
     async fn raise_event(&mut self, instance_id: String, event: String, data: Vec<u8>) -> Answer<()> {
-        self.at_edge(
+        self.ask_sidecar(
             move |sidecar| async move { sidecar.raise_workflow_event(&instance_id, &event, data.into()).await },
         )
         .await
@@ -50,6 +50,6 @@ impl wit::Host for Host {
 
 impl Host {
     async fn steer(&mut self, instance_id: String, steer: Steer) -> Answer<()> {
-        self.at_edge(move |sidecar| async move { sidecar.steer_workflow(&instance_id, steer).await }).await
+        self.ask_sidecar(move |sidecar| async move { sidecar.steer_workflow(&instance_id, steer).await }).await
     }
 }
