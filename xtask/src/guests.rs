@@ -24,6 +24,12 @@ pub(crate) fn run(arguments: &[&str]) -> Result<()> {
     }
 }
 
+/// The file of a guest, built if it is not up to date.
+pub(crate) fn built(name: &str) -> Result<PathBuf> {
+    build(&selected(&[name])?)?;
+    Ok(run::root().join("guests/out").join(name).with_extension("wasm"))
+}
+
 /// Writes the generated parts of the SDKs in Rust, Go and C anew, after a change of `wit/dapr` or `wit/workflow`.
 fn bindings() -> Result<()> {
     let mut command = Command::new(run::cargo());

@@ -98,6 +98,21 @@ pub struct Bulk {
     pub max_await_ms: u64,
 }
 
+impl Bulk {
+    /// Messages of one bulk delivery, whatever a subscription says.
+    pub const MOST_MESSAGES: u32 = 10_000;
+    /// The longest wait for them in milliseconds, whatever a subscription says.
+    pub const LONGEST_AWAIT_MS: u32 = 60_000;
+
+    /// What a subscription says in Dapr's words. What it doesn't say, or says by no positive number, is Dapr's default.
+    pub fn of(max_messages: Option<i64>, max_await_ms: Option<i64>) -> Self {
+        let default = Self::default();
+        let count = max_messages.and_then(|count| usize::try_from(count).ok()).filter(|count| *count > 0);
+        let wait = max_await_ms.and_then(|wait| u64::try_from(wait).ok()).filter(|wait| *wait > 0);
+        Self { max_messages: count.unwrap_or(default.max_messages), max_await_ms: wait.unwrap_or(default.max_await_ms) }
+    }
+}
+
 impl Default for Bulk {
     fn default() -> Self {
         Self { max_messages: 100, max_await_ms: 1000 }

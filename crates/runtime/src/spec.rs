@@ -125,6 +125,15 @@ pub enum On {
     },
 }
 
+impl On {
+    /// Messages of a topic, posted to the app's port one by one.
+    pub fn topic(pubsub: impl Into<String>, topic: impl Into<String>) -> Self {
+        let metadata = Metadata::new();
+        let (pubsub, topic) = (pubsub.into(), topic.into());
+        Self::Topic { pubsub, topic, dead_letter: None, metadata, streaming: false, bulk: None }
+    }
+}
+
 impl Trigger {
     /// The handler that a dapr guest needs for it.
     pub(crate) fn handler(&self) -> &'static str {

@@ -85,17 +85,7 @@ async fn what_can_not_work_is_refused_when_the_app_is_made() {
     assert!(refused(AppSpec { guests: two(), ..spec() }).message().contains("no routes"));
     let routes = vec![route("/", &[], RouteTarget::Directory("/no/such/directory".into()))];
     assert!(refused(AppSpec { guests: two(), routes, ..spec() }).message().contains("can't be read"));
-    let trigger = Trigger {
-        on: On::Topic {
-            pubsub: "p".into(),
-            topic: "t".into(),
-            dead_letter: None,
-            metadata: pillion_api::Metadata::new(),
-            streaming: false,
-            bulk: None,
-        },
-        guest: "c".into(),
-    };
+    let trigger = Trigger { on: On::topic("p", "t"), guest: "c".into() };
     let routes = vec![route("/", &[], RouteTarget::Guest("a".into()))];
     assert!(
         refused(AppSpec { guests: two(), routes, triggers: vec![trigger], ..spec() })

@@ -17,14 +17,7 @@ const GUESTS: [&str; 3] = ["message-wasi", "message-producer", "message-wasmclou
 fn app(runtime: &Runtime, name: &str, publish: &str) -> (App, Arc<Double>) {
     let guest = runtime.load(name, built(name), None).expect("a guest");
     assert_eq!(guest.kind(), GuestKind::Messages);
-    let on = On::Topic {
-        pubsub: "bus".into(),
-        topic: "in".into(),
-        dead_letter: None,
-        metadata: Metadata::new(),
-        streaming: false,
-        bulk: None,
-    };
+    let on = On::topic("bus", "in");
     let trigger = Trigger { on, guest: name.into() };
     let limits = Limits { host_buffers: 1000, ..Limits::default() };
     let guests = vec![GuestSpec { limits, ..GuestSpec::new(name, guest) }];
@@ -327,14 +320,7 @@ async fn a_watcher_gets_changes_of_configuration() {
 #[tokio::test]
 async fn a_watcher_takes_nothing_else() {
     let runtime = runtime();
-    let topic = On::Topic {
-        pubsub: "bus".into(),
-        topic: "in".into(),
-        dead_letter: None,
-        metadata: Metadata::new(),
-        streaming: false,
-        bulk: None,
-    };
+    let topic = On::topic("bus", "in");
     for on in [topic, On::Job("j".into()), On::Binding("b".into())] {
         let error = watcher(&runtime, Allow::default(), on).err().expect("refused");
         assert!(

@@ -6,10 +6,7 @@ use super::{
     reach::Reaches,
     table::spread,
 };
-use crate::{
-    Result, guests,
-    run::{read, root},
-};
+use crate::{Result, guests, run::read};
 use std::{fmt::Write, process::Command};
 
 const GUEST: &str = "dapr-calls";
@@ -20,11 +17,10 @@ const REACH_OVER: f64 = 3.0;
 const REACH_EVENT: f64 = 60.0;
 
 pub(super) fn run(rounds: usize) -> Result<()> {
-    guests::run(&[GUEST])?;
+    let guest = guests::built(GUEST)?;
     let places = Places::build()?;
     let mut report = places::head("Calls of a dapr guest", "calls")?;
     report.push_str("CPU time of all threads of a process, without sockets: a state get of the sidecar in memory, behind an app's policy; what the same get\ncosts beyond that when a guest in Rust makes it; and a topic event to that guest, with a fresh instance. Median of the rounds' medians\n[least..most of these].\n\n| what | CPU µs |\n|---|---|\n");
-    let guest = root().join("guests/out").join(GUEST).with_extension("wasm");
     let mut seen = [Vec::new(), Vec::new(), Vec::new()];
     for _ in 0..rounds {
         let mut command = Command::new("taskset");

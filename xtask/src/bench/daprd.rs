@@ -41,7 +41,6 @@ struct Ports {
 
 pub(super) fn run(rounds: usize) -> Result<()> {
     let tools = daprd::ready()?.ok_or("there is no `go` to build Dapr's own programs with")?;
-    guests::run(&["http-call"])?;
     let places = Places::build()?;
     let mut report = places::head("Beside a real daprd", "daprd")?;
     report.push_str(&format!("daprd 1.16.0, without metrics and traces, and the app on core 1, the load with {CONNECTIONS} connections on core 0; rounds interleaved, {SECONDS} s\neach; medians. CPU is that of daprd and the app together, from the kernel. Apps answer `hello world`.\n\n"));
@@ -81,7 +80,7 @@ fn invocations(places: &Places, tools: &Path) -> Result<Vec<Contender>> {
 
 /// A guest that calls another, in one process and through daprd, and each of them alone.
 fn hops(places: &Places, tools: &Path) -> Result<Vec<Contender>> {
-    let front = root().join("guests/out/http-call.wasm").display().to_string();
+    let front = guests::built("http-call")?.display().to_string();
     let back = places.guest("hello", "")?.display().to_string();
     let wasm = format!(
         "      guests: {{ front: {{ source: {front} }}, back: {{ source: {back} }} }}\n      routes: [{{ path: /front, guest: front }}, {{ path: /back, guest: back }}]\n      allow: {{ invoke: [{SHOP}] }}\n"

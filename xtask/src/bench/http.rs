@@ -25,7 +25,6 @@ const SERVE_REUSE: &str = "wasmtime serve, reused 1000 times";
 const WAZERO: &str = "wazero, a module a request";
 
 pub(super) fn run(rounds: usize) -> Result<()> {
-    guests::run(&["http-prepared"])?;
     let places = Places::build()?;
     let mut report = places::head("A request that does nothing", "http")?;
     report.push_str("Servers on core 1, each with one thread for requests; the load on core 0; rounds interleaved, 2 s each; medians. CPU is the\nserver's, from the kernel. Every limit, metrics, policy and a span of each call are on, as by default.\n\n");
@@ -53,7 +52,7 @@ fn contenders(places: &Places) -> Result<(Vec<Contender>, Vec<String>)> {
     let hello = places.guest("hello", "")?;
     let command = places.assemble(&root().join("benches/guests/hello-command.wat"))?;
     let (hello, command) = (hello.display().to_string(), command.display().to_string());
-    let dear = root().join("guests/out/http-prepared.wasm").display().to_string();
+    let dear = guests::built("http-prepared")?.display().to_string();
     let asked: Vec<(&str, Result<anchors::Started>)> = vec![
         (HYPER, anchors::printing(&[places.program("native-hyper")])),
         ("native axum", anchors::axum()),

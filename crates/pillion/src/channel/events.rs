@@ -6,13 +6,13 @@ use bytes::Bytes;
 use http::{Request, Response};
 use pillion_api::{
     Body, Code, Error, Metadata, Result, body,
-    pubsub::{BulkDelivery, BulkDeliveryEntry, Delivery, Destination, TopicStatus},
+    pubsub::{Bulk, BulkDelivery, BulkDeliveryEntry, Delivery, Destination, TopicStatus},
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, value::RawValue};
 
 /// Messages of one bulk delivery; a subscription may ask for so many, and its body is bounded besides.
-pub(super) const MAX_BULK: usize = 10_000;
+pub(super) const MAX_BULK: usize = Bulk::MOST_MESSAGES as usize;
 
 pub(super) async fn deliver(
     channel: &Channel,

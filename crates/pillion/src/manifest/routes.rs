@@ -14,10 +14,6 @@ use std::collections::BTreeMap;
 /// How many routes, and how many triggers, one app may have.
 pub(super) const MAX_ROUTES: usize = 1000;
 
-/// Messages of one bulk delivery, and how long the first of them may wait for the others.
-const MAX_BULK_MESSAGES: i64 = 10_000;
-const MAX_BULK_AWAIT_MS: i64 = 60_000;
-
 /// How many names a hint lists.
 const MAX_HINT: usize = 10;
 
@@ -305,15 +301,10 @@ fn read_bulk(fields: &mut Fields<'_>, findings: &mut Findings) -> Option<Bulk> {
     let owner = format!("{}: `bulkSubscribe`", fields.owner());
     let mut bulk = Fields::open(fields.node("bulkSubscribe")?, owner, findings)?;
     let enabled = bulk.flag("enabled", findings).unwrap_or(false);
-    let messages = bulk.integer("maxMessagesCount", 1..=MAX_BULK_MESSAGES, findings);
-    let wait = bulk.integer("maxAwaitDurationMs", 1..=MAX_BULK_AWAIT_MS, findings);
+    let messages = bulk.integer("maxMessagesCount", 1..=i64::from(Bulk::MOST_MESSAGES), findings);
+    let wait = bulk.integer("maxAwaitDurationMs", 1..=i64::from(Bulk::LONGEST_AWAIT_MS), findings);
     keys::close(bulk, &[BULK], Unknown::Error, findings);
-    let default = Bulk::default();
-    let bulk = Bulk {
-        max_messages: messages.and_then(|count| usize::try_from(count).ok()).unwrap_or(default.max_messages),
-        max_await_ms: wait.and_then(|wait| u64::try_from(wait).ok()).unwrap_or(default.max_await_ms),
-    };
-    enabled.then_some(bulk)
+    enabled.then(|| Bulk::of(messages, wait))
 }
 
 /// A guest that nothing reaches is most likely a forgotten route.

@@ -18,33 +18,25 @@ pub struct CloudEvent {
     extensions: Option<Struct>,
 }
 
-impl From<TopicEventRequest> for CloudEvent {
-    fn from(event: TopicEventRequest) -> Self {
-        Self {
-            id: event.id,
-            source: event.source,
-            kind: event.r#type,
-            spec_version: event.spec_version,
-            content_type: event.data_content_type,
-            data: event.data,
-            extensions: event.extensions,
+/// Both messages call these fields the same.
+macro_rules! of_message {
+    ($($message:ty),*) => {$(
+        impl From<$message> for CloudEvent {
+            fn from(event: $message) -> Self {
+                Self {
+                    id: event.id,
+                    source: event.source,
+                    kind: event.r#type,
+                    spec_version: event.spec_version,
+                    content_type: event.data_content_type,
+                    data: event.data,
+                    extensions: event.extensions,
+                }
+            }
         }
-    }
+    )*};
 }
-
-impl From<TopicEventCeRequest> for CloudEvent {
-    fn from(event: TopicEventCeRequest) -> Self {
-        Self {
-            id: event.id,
-            source: event.source,
-            kind: event.r#type,
-            spec_version: event.spec_version,
-            content_type: event.data_content_type,
-            data: event.data,
-            extensions: event.extensions,
-        }
-    }
-}
+of_message!(TopicEventRequest, TopicEventCeRequest);
 
 impl CloudEvent {
     /// An extension whose value is a text.

@@ -120,10 +120,7 @@ impl Subscriber {
     }
 
     fn delivery(&self, message: &Message, event: Event, destination: &Destination) -> Delivery {
-        let mut metadata: Metadata = self.subscription.metadata.clone();
-        metadata.extend(message.metadata.clone());
-        metadata.insert("pubsubName".to_owned(), self.subscription.pubsub.clone());
-        metadata.insert(hops::HEADER.to_owned(), (message.hops + 1).to_string());
+        let metadata = self.metadata(message.metadata.clone(), message.hops + 1);
         Delivery {
             pubsub: self.subscription.pubsub.clone(),
             topic: message.topic.clone(),
@@ -132,6 +129,15 @@ impl Subscriber {
             event: event.json,
             metadata,
         }
+    }
+
+    /// What goes with a delivery: the subscription's own, what the message brings, and what the sidecar says.
+    fn metadata(&self, of_message: Metadata, hops: u32) -> Metadata {
+        let mut metadata = self.subscription.metadata.clone();
+        metadata.extend(of_message);
+        metadata.insert("pubsubName".to_owned(), self.subscription.pubsub.clone());
+        metadata.insert(hops::HEADER.to_owned(), hops.to_string());
+        metadata
     }
 
     async fn refuse(&self, message: Message, refusal: Refusal) {

@@ -13,12 +13,8 @@ use tokio::{sync::watch, task::JoinSet, time::Instant};
 /// How many subscriptions one app may have.
 const MAX_SUBSCRIPTIONS: usize = 1000;
 
-/// Messages of one bulk delivery, whatever the subscription says.
-const MAX_BULK_MESSAGES: usize = 10_000;
 /// Bytes from which on no more messages join a bulk: an app takes 4 MiB by default, and a message grows on its way.
 const MAX_BULK_BYTES: usize = 2 << 20;
-/// How long the first message of a bulk waits for the others, whatever the subscription says.
-const MAX_BULK_AWAIT: Duration = Duration::from_mins(1);
 
 /// One subscription a topic of a component: the first declarative one, unless the app names one itself; the app's last.
 pub(crate) fn merge(declarative: Vec<Subscription>, programmatic: Vec<Subscription>) -> Vec<Subscription> {
@@ -139,8 +135,8 @@ async fn gather(
     bulk: Bulk,
     stopping: &mut watch::Receiver<bool>,
 ) -> Vec<Message> {
-    let deadline = Instant::now() + Duration::from_millis(bulk.max_await_ms).min(MAX_BULK_AWAIT);
-    let most = bulk.max_messages.clamp(1, MAX_BULK_MESSAGES);
+    let deadline = Instant::now() + Duration::from_millis(bulk.max_await_ms.min(Bulk::LONGEST_AWAIT_MS.into()));
+    let most = bulk.max_messages.clamp(1, Bulk::MOST_MESSAGES as usize);
     let mut bytes = first.data.len();
     let mut messages = vec![first];
     while messages.len() < most && bytes < MAX_BULK_BYTES {

@@ -92,12 +92,5 @@ fn read_bulk(node: &Node, findings: &mut Findings) -> Option<Bulk> {
     let messages = bulk.integer("maxMessagesCount", 0..=i64::from(i32::MAX), findings);
     let wait = bulk.integer("maxAwaitDurationMs", 0..=i64::from(i32::MAX), findings);
     bulk.close(Unknown::Warning, findings);
-    if !enabled {
-        return None;
-    }
-    let default = Bulk::default();
-    Some(Bulk {
-        max_messages: messages.and_then(|n| usize::try_from(n).ok()).filter(|n| *n > 0).unwrap_or(default.max_messages),
-        max_await_ms: wait.and_then(|n| u64::try_from(n).ok()).filter(|n| *n > 0).unwrap_or(default.max_await_ms),
-    })
+    enabled.then(|| Bulk::of(messages, wait))
 }

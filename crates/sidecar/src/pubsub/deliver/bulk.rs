@@ -79,9 +79,6 @@ impl Subscriber {
     }
 
     fn bulk_delivery(&self, destination: &Destination, bulk: &[Pending], hops: u32) -> BulkDelivery {
-        let mut metadata: Metadata = self.subscription.metadata.clone();
-        metadata.insert("pubsubName".to_owned(), self.subscription.pubsub.clone());
-        metadata.insert(hops::HEADER.to_owned(), hops.to_string());
         let entry = |(number, pending): (usize, &Pending)| BulkDeliveryEntry {
             entry_id: (number + 1).to_string(),
             delivery: pending.delivery.clone(),
@@ -93,7 +90,7 @@ impl Subscriber {
             topic: bulk.first().map_or(&self.subscription.topic, |pending| &pending.message.topic).clone(),
             destination: destination.clone(),
             entries: bulk.iter().enumerate().map(entry).collect(),
-            metadata,
+            metadata: self.metadata(Metadata::new(), hops),
         }
     }
 

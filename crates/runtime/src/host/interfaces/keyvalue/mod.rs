@@ -1,6 +1,7 @@
 //! Key-value interfaces over state components: the name that a guest opens is the component's.
 
 mod cas;
+mod concurrent;
 mod spin;
 mod spin_async;
 mod state;

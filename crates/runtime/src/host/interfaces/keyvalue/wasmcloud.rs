@@ -1,17 +1,13 @@
 //! wasmcloud:keyvalue 0.2, whose functions are async: for guests of WASI 0.3. A version is an ETag.
 
-use super::spin::drop_of;
-use super::{Bucket, state};
+use super::concurrent::{self, Handle, begin};
+use super::state;
 use crate::host::interfaces::asking::{Asking, Told};
 use crate::instance::Host;
 use pillion_api::state::Item;
 use pillion_api::{Code, Error, Metadata};
-use std::sync::Arc;
-use wasmtime::AsContextMut;
-use wasmtime::component::{Accessor, ComponentType, Lift, LinkerInstance, Lower, Resource, ResourceType};
+use wasmtime::component::{ComponentType, Lift, LinkerInstance, Lower};
 
-type Task<'a> = &'a Accessor<Host>;
-type Handle = Resource<Bucket>;
 type Instance<'a> = LinkerInstance<'a, Host>;
 type Pairs = Vec<(String, Vec<u8>)>;
 
@@ -98,27 +94,13 @@ enum Swapped {
     Stale(Option<Entry>),
 }
 
-fn begin(task: Task<'_>, bucket: &Handle) -> wasmtime::Result<(Asking, Arc<str>)> {
-    task.with(|mut access| {
-        let mut store = access.as_context_mut();
-        let name = Bucket::of(&mut store, bucket)?;
-        Ok((Asking::begin(&mut store)?, name))
-    })
-}
-
 fn told<T>(asking: &Asking, result: Result<T, Error>) -> Told<T, Failure> {
     asking.told(result)
 }
 
 /// `types`: the handle `bucket` and its functions.
 pub(in super::super) fn types(instance: &mut Instance<'_>) -> wasmtime::Result<()> {
-    instance.resource("bucket", ResourceType::host::<Bucket>(), drop_of)?;
-    instance.func_wrap_concurrent("[method]bucket.get", |task, (bucket, key): (Handle, String)| {
-        Box::pin(async move {
-            let (asking, name) = begin(task, &bucket)?;
-            told(&asking, state::get(&asking, &name, key).await)
-        })
-    })?;
+    concurrent::handle::<Failure>(instance, "bucket")?;
     instance.func_wrap_concurrent(
         "[method]bucket.set",
         |task, (bucket, key, value, options): (Handle, String, Vec<u8>, Option<SetOptions>)| {
@@ -128,18 +110,6 @@ pub(in super::super) fn types(instance: &mut Instance<'_>) -> wasmtime::Result<(
             })
         },
     )?;
-    instance.func_wrap_concurrent("[method]bucket.delete", |task, (bucket, key): (Handle, String)| {
-        Box::pin(async move {
-            let (asking, name) = begin(task, &bucket)?;
-            told(&asking, state::delete(&asking, &name, key).await)
-        })
-    })?;
-    instance.func_wrap_concurrent("[method]bucket.exists", |task, (bucket, key): (Handle, String)| {
-        Box::pin(async move {
-            let (asking, name) = begin(task, &bucket)?;
-            told(&asking, state::exists(&asking, &name, key).await)
-        })
-    })?;
     instance.func_wrap_concurrent(
         "[method]bucket.list-keys",
         |task, (bucket, prefix, cursor): (Handle, Option<String>, Option<String>)| {
@@ -182,15 +152,7 @@ async fn set(
 
 /// `store`.
 pub(in super::super) fn store(instance: &mut Instance<'_>) -> wasmtime::Result<()> {
-    instance.func_wrap_concurrent("open", |task: Task<'_>, (name,): (String,)| {
-        Box::pin(async move {
-            let asking = task.with(|mut access| Asking::begin(&mut access.as_context_mut()))?;
-            match Bucket::open(&asking, &name).await {
-                Ok(bucket) => task.with(|mut access| Ok((Ok(bucket.hand_out(&mut access.as_context_mut())?),))),
-                Err(error) => told(&asking, Err(error)),
-            }
-        })
-    })
+    instance.func_wrap_concurrent("open", |task, (name,): (String,)| Box::pin(concurrent::open::<Failure>(task, name)))
 }
 
 /// `atomics`.
