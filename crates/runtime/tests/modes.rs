@@ -3,8 +3,9 @@
 mod common;
 
 use bytes::Bytes;
-use common::{app, built, post, runtime};
-use pillion_api::Code;
+use common::{app, built, call, post, runtime};
+use http::Request;
+use pillion_api::{Code, body};
 use pillion_runtime::{App, Limits, LoadOptions, Mode, Options, Runtime};
 use std::time::Duration;
 
@@ -116,11 +117,7 @@ async fn a_start_that_can_not_be_is_refused_when_the_guest_is_loaded() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_reused_instance_serves_as_many_calls_as_it_may() {
     let runtime = runtime();
-    let options = LoadOptions { mode: Mode::Reuse { calls: 3 }, ..LoadOptions::default() };
-    let guest = runtime.load_with("guest", built("http-prepared"), None, &options).expect("loads");
-    // An answer may come before its instance is kept. One call at a time: the next one waits for that.
-    let one = Limits { concurrency: 1, queue_wait: PATIENCE, ..Limits::default() };
-    let app = app(&runtime, guest, one);
+    let app = reused(&runtime, "http-prepared", 3);
     let mut counts = Vec::new();
     let mut randoms = Vec::new();
     for _ in 0..7 {
@@ -132,6 +129,31 @@ async fn a_reused_instance_serves_as_many_calls_as_it_may() {
     assert_eq!(counts, ["0", "1", "2", "0", "1", "2", "0"]);
     assert_eq!(randoms[0], randoms[2]);
     assert_ne!(randoms[2], randoms[3]);
+}
+
+/// One call after the other.
+fn reused(runtime: &Runtime, guest: &str, calls: u32) -> App {
+    let options = LoadOptions { mode: Mode::Reuse { calls }, ..LoadOptions::default() };
+    let guest = runtime.load_with("guest", built(guest), None, &options).expect("loads");
+    // An answer may come before its instance is kept: the next call waits for that.
+    app(runtime, guest, Limits { concurrency: 1, queue_wait: PATIENCE, ..Limits::default() })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_instance_is_reused_however_it_read_its_request() {
+    let runtime = runtime();
+    let app = reused(&runtime, "http-cases", 1000);
+    let ask = async |path: &str| {
+        let request = Request::post(path).body(body::full("some bytes")).expect("a request");
+        let (_, body) = call(&app, request).await.expect("an answer");
+        String::from_utf8(body.to_vec()).expect("text")
+    };
+    let ways =
+        ["read", "read-polled", "read-none", "read-trailers", "half-read", "skip", "echo", "splice", "splice-now"];
+    for (before, way) in ways.iter().enumerate() {
+        ask(&format!("/{way}")).await;
+        assert_eq!(ask("/served").await, (2 * before + 1).to_string(), "{way}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -5,11 +5,15 @@ mod ends;
 mod heads;
 
 use std::fmt::Debug;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use wasip2::http::types::{Fields, IncomingRequest, OutgoingBody, OutgoingResponse, ResponseOutparam};
 use wasip2::io::streams::OutputStream;
 
 struct Cases;
+
+/// Calls that this instance has served.
+static SERVED: AtomicU64 = AtomicU64::new(0);
 
 wasip2::http::proxy::export!(Cases);
 
@@ -19,7 +23,10 @@ impl wasip2::exports::http::incoming_handler::Guest for Cases {
         let (path, query) = target.split_once('?').unwrap_or((&target, ""));
         let number = query.parse().unwrap_or(0);
         let case = path.trim_start_matches('/');
-        if heads::handles(case) {
+        let served = SERVED.fetch_add(1, Ordering::Relaxed);
+        if case == "served" {
+            say(out, &served.to_string());
+        } else if heads::handles(case) {
             heads::handle(case, number, &request, out);
         } else if bodies::handles(case) {
             bodies::handle(case, number, &request, out);

@@ -58,6 +58,12 @@ impl Inbox {
 }
 
 impl Rest {
+    /// For the stock implementation.
+    fn into_stock(self) -> HostIncomingBody {
+        let rest: WasiBody = self.boxed_unsync();
+        HostIncomingBody::new(rest)
+    }
+
     fn record(&mut self, frame: Option<Result<Frame<Bytes>, Error>>) {
         match frame {
             Some(Ok(frame)) => match frame.into_data() {
@@ -157,12 +163,6 @@ impl Inbox {
         self.rest = Rest::default();
     }
 
-    /// The rest, for the stock implementation.
-    fn take_stock(&mut self) -> HostIncomingBody {
-        let rest: WasiBody = std::mem::take(&mut self.rest).boxed_unsync();
-        HostIncomingBody::new(rest)
-    }
-
     /// # Errors
     /// A body can't go before its stream.
     fn has_no_reader(&self) -> Result<()> {
@@ -188,7 +188,7 @@ impl QuickView<'_> {
         if let Some(stream) = self.stock_reader(stream) {
             return Ok(stream);
         }
-        let mut body = self.quick().inbox.take_stock();
+        let mut body = std::mem::take(&mut self.quick().inbox.rest).into_stock();
         let stream: DynInputStream = Box::new(body.take_stream().ok_or_else(gone)?);
         let stream = self.table().push(stream)?;
         let number = stream.rep();
@@ -249,10 +249,11 @@ impl types::HostIncomingBody for QuickView<'_> {
         }
         let inbox = &mut self.quick().inbox;
         inbox.has_no_reader()?;
-        let trailers = match std::mem::replace(&mut inbox.reader, Reader::Dropped) {
+        let Inbox { rest, reader } = std::mem::take(inbox);
+        let trailers = match reader {
             Reader::Returned(body) => body.into_future_trailers(),
-            _ if inbox.rest.body.is_none() => HostFutureTrailers::Done(Ok(inbox.rest.trailers.take())),
-            _ => inbox.take_stock().into_future_trailers(),
+            _ if rest.body.is_none() => HostFutureTrailers::Done(Ok(rest.trailers)),
+            _ => rest.into_stock().into_future_trailers(),
         };
         Ok(self.table().push(trailers)?)
     }
