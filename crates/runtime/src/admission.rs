@@ -15,21 +15,27 @@ pub(crate) struct Gate {
     permits: Arc<Semaphore>,
     places: usize,
     waiting: AtomicUsize,
-    service: Arc<Service>,
+    service: Arc<Average>,
 }
 
-/// How long a place is held, on average.
+/// How long something takes, on average.
 #[derive(Debug, Default)]
-struct Service {
+pub(crate) struct Average {
     ns: AtomicU64,
 }
 
-impl Service {
-    fn held(&self, time: Duration) {
+impl Average {
+    pub(crate) fn held(&self, time: Duration) {
         let held = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
         let average = self.ns.load(Ordering::Relaxed);
         // Two at once may lose one of the two samples; an average can bear that.
         self.ns.store(average - average / SMOOTHING + held / SMOOTHING, Ordering::Relaxed);
+    }
+
+    /// Whether it is known to be less.
+    pub(crate) fn is_below(&self, time: Duration) -> bool {
+        let average = self.average();
+        average < time && !average.is_zero()
     }
 
     /// Zero before the first.
@@ -76,8 +82,7 @@ impl Gate {
 
     /// Whether places are held for less than `time`, as far as is known.
     pub(crate) fn is_quicker_than(&self, time: Duration) -> bool {
-        let average = self.service.average();
-        average < time && !average.is_zero()
+        self.service.is_below(time)
     }
 
     /// Whether nobody has a place but the one who asks.
@@ -118,7 +123,7 @@ pub(crate) struct Permit {
     /// Whether it had to be waited for.
     pub(crate) queued: bool,
     since: Instant,
-    service: Arc<Service>,
+    service: Arc<Average>,
 }
 
 impl Drop for Permit {

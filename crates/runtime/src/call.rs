@@ -1,7 +1,7 @@
 //! One call of one guest: who, why, until when, and on whose behalf.
 
 use crate::actors::Chain;
-use crate::admission::{Gate, Permit};
+use crate::admission::{Average, Gate, Permit};
 use crate::host::dapr::Follows;
 use crate::kept::Pool;
 use crate::kind::dapr::{self, Event};
@@ -9,7 +9,7 @@ use crate::kind::http::shared::Handler;
 use crate::outgoing::Outgoing;
 use crate::runtime::Shared;
 use crate::stats::{Counters, Rate};
-use crate::{GuestKind, GuestSpec, Limits, incoming, limits::key, threads, turn};
+use crate::{GuestKind, GuestSpec, Limits, incoming, limits::key, line, threads, turn};
 use futures_util::FutureExt;
 use http::{HeaderMap, Request, Response};
 use pillion_api::actors::Actor;
@@ -46,6 +46,8 @@ pub(crate) struct Hosted {
     /// Configuration whose changes it gets.
     pub(crate) follows: Follows,
     gate: Gate,
+    /// How long calls take that were not known to be quick, from the moment that they began.
+    work: Average,
     log_rate: Rate,
 }
 
@@ -55,6 +57,7 @@ impl Hosted {
             app: Arc::clone(app),
             name: spec.name.as_str().into(),
             gate: Gate::new(spec.limits.concurrency),
+            work: Average::default(),
             log_rate: Rate::new(spec.limits.log_rate),
             kept: Pool::new(spec.guest.mode()),
             handler: OnceLock::new(),
@@ -102,9 +105,17 @@ impl Hosted {
         Ok((guest, process))
     }
 
-    /// Whether its calls hold a thread for so short a time that others may wait for the end of one.
-    fn is_quick(&self) -> bool {
-        self.gate.is_quicker_than(QUICK)
+    /// Runs a call whose guest may hold its thread for long, when that one has time for it. Places in the gate are held
+    /// while a call waits for its turn, too, so that a quick guest among slow ones is known by its own time alone.
+    async fn in_line<T>(&self, call: impl Future<Output = T>) -> T {
+        if !self.work.is_below(QUICK) {
+            turn::end();
+            line::begin(self.gate.has_one_inside()).await;
+        }
+        let begun = Instant::now();
+        let ended = call.await;
+        self.work.held(begun.elapsed());
+        ended
     }
 
     fn overloaded(&self, retry_after: Duration) -> Error {
@@ -320,12 +331,14 @@ pub(crate) async fn on_guest_thread<T: Send + 'static>(
 ) -> Result<T, Error> {
     let guarded = AssertUnwindSafe(future).catch_unwind();
     let ended = if threads::runs_guests() {
-        if !call.hosted.is_quick() {
-            turn::end();
-        }
-        guarded.await.ok()
+        let hosted = &call.hosted;
+        if hosted.gate.is_quicker_than(QUICK) { guarded.await.ok() } else { hosted.in_line(guarded).await.ok() }
     } else {
-        let task = call.hosted.shared.threads.spawn(guarded);
+        let alone = call.hosted.gate.has_one_inside();
+        let task = call.hosted.shared.threads.spawn(async move {
+            line::begin(alone).await;
+            guarded.await
+        });
         match tokio::time::timeout_at((call.deadline + EDGE_GRACE).into(), task).await {
             Err(_) => return Err(call.timed_out()),
             Ok(ended) => ended.ok().and_then(Result::ok),

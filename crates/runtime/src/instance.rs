@@ -6,6 +6,7 @@ use crate::host::http::{Quick, QuickView};
 use crate::host::http_wasm::Exchange;
 use crate::host::{Sessions, dapr::Held};
 use crate::limiter::Limiter;
+use crate::line::{self, Who};
 use crate::outgoing::Hooks;
 use crate::output::{Lines, Stream};
 use crate::room::Room;
@@ -313,7 +314,10 @@ fn yield_and_end_at(store: &mut Store<Host>, deadline: impl Fn() -> Instant + Se
             return Ok(UpdateDeadline::Continue(1));
         }
         QuickView(context.data_mut()).hand_over();
-        Ok(UpdateDeadline::Yield(1))
+        Ok(match line::line() {
+            Some(line) => UpdateDeadline::YieldCustom(1, Box::pin(line.stand(Who::Again))),
+            None => UpdateDeadline::Yield(1),
+        })
     });
 }
 

@@ -26,6 +26,7 @@ mod kept;
 mod kind;
 mod limiter;
 pub mod limits;
+mod line;
 mod link;
 mod load;
 mod options;

@@ -1,18 +1,21 @@
 //! The threads that run guests: a scheduler of their own, so that accept and static files never wait for a guest. A
 //! connection that asks for guests may live here too; its calls then run where they were read.
 
+use crate::line::{self, Line};
 use crate::turn;
 use std::cell::Cell;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::{JoinError, JoinHandle};
 
-/// A worker takes a fresh call from outside at every second turn, and looks at timers and sockets as often: guests that spin
-/// have turns of some milliseconds, and a good neighbour must not wait for 61 of them.
+/// A worker takes a task from outside, such as a connection, at every second turn.
 const GLOBAL_QUEUE_INTERVAL: u32 = 2;
-const EVENT_INTERVAL: u32 = 2;
+/// So often it looks at timers and sockets while tasks are ready. It does, too, before it calls up a guest that stands in
+/// line, so that this costs little and is often enough for what is quick.
+const EVENT_INTERVAL: u32 = 8;
 
 thread_local!(static RUNS_GUESTS: Cell<bool> = const { Cell::new(false) });
 
@@ -28,15 +31,27 @@ pub(crate) struct GuestThreads(Option<Runtime>);
 impl GuestThreads {
     pub(crate) fn start(threads: usize) -> std::io::Result<Self> {
         let count = AtomicUsize::new(0);
+        let threads = threads.max(1);
+        let line = Arc::<Line>::default();
+        let of_threads = Arc::clone(&line);
         let runtime = Builder::new_multi_thread()
-            .worker_threads(threads.max(1))
+            .worker_threads(threads)
             .thread_name_fn(move || format!("guest-{}", count.fetch_add(1, Ordering::Relaxed)))
-            .on_thread_start(|| RUNS_GUESTS.with(|runs| runs.set(true)))
-            .on_thread_park(turn::end)
+            .on_thread_start(move || {
+                RUNS_GUESTS.with(|runs| runs.set(true));
+                line::belongs(&of_threads);
+            })
+            .on_thread_park(|| {
+                turn::end();
+                line::idle();
+            })
             .global_queue_interval(GLOBAL_QUEUE_INTERVAL)
             .event_interval(EVENT_INTERVAL)
             .enable_all()
             .build()?;
+        for _ in 0..threads {
+            runtime.spawn(Arc::clone(&line).call_up());
+        }
         Ok(Self(Some(runtime)))
     }
 
