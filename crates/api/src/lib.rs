@@ -25,6 +25,7 @@ pub mod scope;
 pub mod secrets;
 pub mod sidecar;
 pub mod spans;
+pub mod sql;
 pub mod state;
 pub mod subscribe;
 pub mod trace;

@@ -61,7 +61,8 @@ impl App {
         let guests = spec.guests.into_iter().map(|guest| {
             let (sidecar, dapr_http) = (Arc::clone(&sidecar), Arc::clone(&dapr_http));
             let (ports, hosts, places) = (Arc::clone(&ports), Arc::clone(&hosts), guest.limits.outgoing);
-            let outgoing = Outgoing::new(&app_id, sidecar, dapr_http, ports, hosts, places);
+            let databases = spec.databases.clone();
+            let outgoing = Outgoing::new(&app_id, sidecar, dapr_http, ports, hosts, places, databases);
             ArcSwap::from_pointee(Hosted::new(shared, &app_id, guest, Some(Arc::new(outgoing))))
         });
         // A vector would keep the room of the specifications that it is made of.

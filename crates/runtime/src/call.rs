@@ -3,6 +3,7 @@
 use crate::actors::Chain;
 use crate::admission::{Average, Gate, Permit};
 use crate::host::dapr::Follows;
+use crate::host::interfaces::Connections;
 use crate::kept::Pool;
 use crate::kind::dapr::{self, Event};
 use crate::kind::http::shared::Handler;
@@ -149,6 +150,8 @@ pub(crate) struct Call {
     pub(crate) held: AtomicU64,
     /// Bytes of records that the guest has logged by an interface.
     pub(crate) logged: AtomicU64,
+    /// Connections to databases that the guest has opened.
+    pub(crate) connections: Connections,
 }
 
 impl Call {
@@ -177,6 +180,7 @@ impl Call {
             host_calls: AtomicU64::new(0),
             held: AtomicU64::new(0),
             logged: AtomicU64::new(0),
+            connections: Connections::default(),
         })
     }
 

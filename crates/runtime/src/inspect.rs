@@ -354,7 +354,7 @@ fn needs(inspection: &mut Inspection) {
     for (block, line) in inspection.imports.iter().filter_map(|import| interfaces::needs(&import.module)) {
         if !blocks.iter().any(|known| known == block) {
             blocks.push(block.to_owned());
-            allow.push(line.to_owned());
+            allow.extend((!line.is_empty()).then(|| line.to_owned()));
         }
     }
     let mut seen = std::collections::BTreeSet::new();

@@ -123,6 +123,7 @@ impl Host {
 
     /// The call is over, and the instance may get another one.
     pub(crate) fn rest(&mut self) {
+        self.call.connections.close();
         self.running = None;
     }
 

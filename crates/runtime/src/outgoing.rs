@@ -10,6 +10,7 @@ use crate::spec::DaprHttp;
 use crate::threads::Task;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, Uri, header};
 use http_body_util::BodyExt;
+use pillion_api::sql::Databases;
 use pillion_api::{Body, Code, Error, Invocation, Sidecar, Target, body, path};
 use std::collections::HashMap;
 use std::error::Error as _;
@@ -48,6 +49,7 @@ pub(crate) struct Outgoing {
     /// Made at the first request outside: most guests make none.
     client: OnceLock<Box<HttpClient>>,
     places: Arc<Semaphore>,
+    databases: Option<Arc<dyn Databases>>,
 }
 
 /// Where a request goes.
@@ -66,9 +68,10 @@ impl Outgoing {
         dapr_ports: Arc<HashMap<u16, String>>,
         hosts: Arc<Hosts>,
         places: usize,
+        databases: Option<Arc<dyn Databases>>,
     ) -> Self {
         let places = Arc::new(Semaphore::new(places.clamp(1, Semaphore::MAX_PERMITS)));
-        Self { app: Arc::clone(app), sidecar, dapr_http, dapr_ports, hosts, client: OnceLock::new(), places }
+        Self { app: Arc::clone(app), sidecar, dapr_http, dapr_ports, hosts, client: OnceLock::new(), places, databases }
     }
 
     /// Whether a request is answered in this process, without a socket.
@@ -79,6 +82,11 @@ impl Outgoing {
     /// Who answers what the guests ask of Dapr.
     pub(crate) fn sidecar(&self) -> &Arc<dyn Sidecar> {
         &self.sidecar
+    }
+
+    /// Its databases, if it has some.
+    pub(crate) fn databases(&self) -> Option<&Arc<dyn Databases>> {
+        self.databases.as_ref()
     }
 
     /// Says who calls another app, and in which trace.

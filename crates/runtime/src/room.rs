@@ -89,6 +89,7 @@ impl Room {
 
     fn remove(&self, seat: &Seat) {
         self.seats().taken.retain(|(_, taken)| !std::ptr::eq(&raw const **taken, seat));
+        seat.call.connections.close();
         self.waker.wake();
     }
 

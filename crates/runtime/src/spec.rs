@@ -4,6 +4,7 @@ use crate::{Guest, Limits};
 use futures_util::future::BoxFuture;
 use http::{Method, Request, Response};
 use pillion_api::pubsub::{Bulk, Destination, Source, Subscription};
+use pillion_api::sql::Databases;
 use pillion_api::{Body, Metadata, policy::Allow};
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
@@ -221,4 +222,6 @@ pub struct AppSpec {
     pub allow: Allow,
     /// Dapr HTTP ports of this run by their app id: a request to one of them on this machine stays in process.
     pub dapr_ports: HashMap<u16, String>,
+    /// Its databases, if it has some.
+    pub databases: Option<Arc<dyn Databases>>,
 }

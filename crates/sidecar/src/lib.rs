@@ -9,6 +9,7 @@ mod channel;
 pub mod clock;
 pub mod components;
 pub mod daprd;
+pub mod databases;
 pub mod embedded;
 mod headers;
 pub mod hops;
@@ -27,6 +28,7 @@ pub mod state;
 pub mod yaml;
 
 pub use daprd::{Daprd, DaprdConfig};
+pub use databases::{DatabaseFile, Databases};
 pub use embedded::{Embedded, EmbeddedConfig};
 pub use policy::Policy;
 pub use remote_app::RemoteApp;

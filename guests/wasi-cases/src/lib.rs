@@ -11,6 +11,7 @@ mod otel;
 mod secrets;
 mod settings;
 mod spin;
+mod sql;
 
 use std::fmt::Debug;
 
@@ -74,6 +75,7 @@ struct State {
     draft2: draft2::Opened,
     spin: spin::Opened,
     blobs: blobs::Opened,
+    sql: sql::Opened,
 }
 
 impl State {
@@ -84,6 +86,7 @@ impl State {
             ["draft", ref call @ ..] => self.draft.run(call),
             ["draft2", ref call @ ..] => self.draft2.run(call),
             ["spin", ref call @ ..] => self.spin.run(call),
+            ["sql", ref call @ ..] => self.sql.run(call),
             ["blob", ref call @ ..] => self.blobs.run(call),
             ["llm", ref call @ ..] => llm::run(call),
             ["otel", ref call @ ..] => otel::run(call),

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     environment::AppEnvironment,
-    launch::{PlannedApp, wasm},
+    launch::{PlannedApp, databases, wasm},
 };
 use anyhow::{Context, Result, anyhow};
 use bytes::Bytes;
@@ -19,6 +19,7 @@ use http::{HeaderMap, Request};
 use pillion_api::{
     AppChannel, Error, Pipeline, Sidecar, body,
     pubsub::{Destination, TopicStatus},
+    sql::Databases,
 };
 use pillion_runtime::{App, Runtime};
 use pillion_sidecar::{Embedded, EmbeddedConfig, Policy, Resources, Run, run::RunConfig};
@@ -62,7 +63,8 @@ impl Default for Said {
 /// The app can't be made.
 pub(crate) async fn run(runtime: &Runtime, planned: &PlannedApp, case: &Case) -> Result<Outcome> {
     let fake = Arc::new(fake(planned, case).await?);
-    let app = app(runtime, planned, &fake)?;
+    let (databases, _folder) = databases::open_empty(&planned.app).await?;
+    let app = app(runtime, planned, &fake, databases)?;
     let began = Instant::now();
     let said = ask(&app, &case.input).await?;
     settle(&app).await;
@@ -97,7 +99,12 @@ async fn fake(planned: &PlannedApp, case: &Case) -> Result<Fake> {
     Ok(fake)
 }
 
-fn app(runtime: &Runtime, planned: &PlannedApp, fake: &Arc<Fake>) -> Result<App> {
+fn app(
+    runtime: &Runtime,
+    planned: &PlannedApp,
+    fake: &Arc<Fake>,
+    databases: Option<Arc<dyn Databases>>,
+) -> Result<App> {
     let app = &planned.app;
     let allow = app.wasm().map(|wasm| wasm.allow.clone()).unwrap_or_default();
     let port = if app.dapr_http_port == 0 { DAPR_HTTP_PORT } else { app.dapr_http_port };
@@ -114,7 +121,8 @@ fn app(runtime: &Runtime, planned: &PlannedApp, fake: &Arc<Fake>) -> Result<App>
     let told = fake.clone();
     let policy = Policy::new(fake.clone(), allow, app.app_id.clone());
     let policy: Arc<dyn Sidecar> = Arc::new(policy.on_denied(Arc::new(move |list, name| told.deny(list, name))));
-    wasm::app(runtime, planned, &variables, (policy, Pipeline::default()), [(port, app.app_id.clone())].into())
+    let ports = [(port, app.app_id.clone())].into();
+    wasm::app(runtime, planned, &variables, (policy, Pipeline::default()), ports, databases)
 }
 
 /// A guest may go on after its answer, and ask for more.

@@ -4,6 +4,7 @@ pub(crate) mod actors;
 mod behind_daprd;
 mod code;
 mod collect;
+pub(crate) mod databases;
 mod guests;
 pub(crate) mod models;
 mod native;

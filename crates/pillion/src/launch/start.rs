@@ -1,7 +1,7 @@
 //! Starts the apps of a run, one after the other: sidecar, ports, and the guests or the process behind them.
 
 use super::{
-    behind_daprd,
+    behind_daprd, databases,
     native::{Exit, Native},
     plan::PlannedApp,
     ports::{AppPorts, Chosen, LOOPBACK},
@@ -123,7 +123,7 @@ impl Start<'_> {
         let (mut served, mut channel, mut own, mut watch, mut stop) = (None, None, None, None, None);
         match &planned.app.kind {
             AppKind::Wasm(_) => {
-                let app = Arc::new(self.wasm(&planned, &variables, &sidecar)?);
+                let app = Arc::new(self.wasm(&planned, &variables, &sidecar).await?);
                 guests.push(Launched { app: app.clone(), variables });
                 app.prepare_workflows().await?;
                 sidecar.start(Some(self.traced(&app_id, app.clone())));
@@ -206,7 +206,7 @@ impl Start<'_> {
         ApiContext { api_token, pipeline, readiness, max_body, on_shutdown: Some(on_shutdown) }
     }
 
-    fn wasm(
+    async fn wasm(
         &self,
         planned: &PlannedApp,
         variables: &[(String, String)],
@@ -215,7 +215,9 @@ impl Start<'_> {
         let app = &planned.app;
         let allow = app.wasm().map(|wasm| wasm.allow.clone()).unwrap_or_default();
         let allowed: Arc<dyn Sidecar> = Arc::new(Policy::new(sidecar.calls(), allow, app.app_id.clone()));
-        wasm::app(self.runtime, planned, variables, (allowed, sidecar.http_pipeline()), self.dapr_ports.clone())
+        let asked = (allowed, sidecar.http_pipeline());
+        let databases = databases::open(app).await?;
+        wasm::app(self.runtime, planned, variables, asked, self.dapr_ports.clone(), databases)
     }
 
     fn variables(&self, planned: &PlannedApp, chosen: Chosen) -> Vec<(String, String)> {

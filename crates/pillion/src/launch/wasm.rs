@@ -3,7 +3,7 @@
 use super::{actors, plan::PlannedApp};
 use crate::dapr_api::{self, ApiContext, Readiness};
 use anyhow::{Result, anyhow};
-use pillion_api::{Pipeline, Sidecar};
+use pillion_api::{Pipeline, Sidecar, sql::Databases};
 use pillion_runtime::{App, AppSpec, DaprHttp, GuestSpec, Runtime};
 use pillion_sidecar::hops;
 use std::{
@@ -22,6 +22,7 @@ pub(crate) fn app(
     variables: &[(String, String)],
     (allowed, pipeline): (Arc<dyn Sidecar>, Pipeline),
     dapr_ports: HashMap<u16, String>,
+    databases: Option<Arc<dyn Databases>>,
 ) -> Result<App> {
     let app = &planned.app;
     let Some(wasm) = app.wasm() else { return Err(anyhow!("app `{}` has no guests", app.app_id)) };
@@ -34,6 +35,7 @@ pub(crate) fn app(
         actors: actors::spec(wasm),
         allow: wasm.allow.clone(),
         dapr_ports,
+        databases,
     };
     let dapr_http = dapr_http(allowed.clone(), pipeline, app.max_body_size);
     Ok(runtime.app(spec, allowed, dapr_http)?)

@@ -66,6 +66,7 @@ pub(crate) const BLOCKS: &[Block] = &[
     Block { path: "apps[].wasm.limits", keys: LIMITS },
     Block { path: "apps[].wasm.models.<name>", keys: MODEL },
     Block { path: "apps[].wasm.models.<name>.labels", keys: LABELS },
+    Block { path: "apps[].wasm.databases.<name>", keys: DATABASE },
     Block { path: "apps[].wasm.allow", keys: ALLOW },
 ];
 
@@ -160,6 +161,7 @@ pub(super) const WASM: &[Key] = &[
     key("build", "mapping", "", "how the guests are built"),
     key("limits", "mapping", "", "what one call may use"),
     key("models", "mapping", "", "models by the name that the guests use"),
+    key("databases", "mapping", "", "databases of SQLite by the name that the guests open; no others are had"),
     key("allow", "mapping", "", "what the guests may touch; nothing else is"),
     MODE,
     INIT,
@@ -264,6 +266,11 @@ pub(super) const LABELS: &[Key] = &[
     key("file", "path", "", "the labels' file; either this or url"),
     key("url", "text", "", "where the labels are fetched once; either this or file"),
     key("sha256", "text", "", "digest of the labels; required with url, checked with file"),
+];
+
+pub(super) const DATABASE: &[Key] = &[
+    key("file", "path", "", "the database's file, made if it is not there; its folder is; required"),
+    key("size", "size", "256Mi", "what it may hold; at least 64Ki"),
 ];
 
 pub(super) const ALLOW: &[Key] = &[

@@ -7,6 +7,7 @@
 mod actors;
 mod allow;
 mod app;
+mod databases;
 pub(crate) mod keys;
 mod limits;
 mod lone;

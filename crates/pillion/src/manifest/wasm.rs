@@ -1,7 +1,7 @@
 //! `wasm:`: an app of guests.
 
 use super::{
-    Actor, Limits, Model, actors, allow,
+    Actor, Limits, Model, actors, allow, databases,
     keys::{self, BUILD, GUEST, WASM},
     limits, models, modes,
     paths::{Base, Wanted, named},
@@ -11,7 +11,10 @@ use super::{
 use http::Method;
 use pillion_api::{Metadata, path, policy::Allow, pubsub::Bulk};
 use pillion_runtime::Mode;
-use pillion_sidecar::yaml::{Entry, Fields, Findings, Node, Place, Unknown, shown};
+use pillion_sidecar::{
+    DatabaseFile,
+    yaml::{Entry, Fields, Findings, Node, Place, Unknown, shown},
+};
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
@@ -42,6 +45,8 @@ pub(crate) struct WasmApp {
     pub(crate) build: Option<Build>,
     /// Models by the name that the guests use.
     pub(crate) models: BTreeMap<String, Model>,
+    /// Databases by the name that the guests open.
+    pub(crate) databases: BTreeMap<String, DatabaseFile>,
     /// What the guests may touch.
     pub(crate) allow: Allow,
     /// `allow.files`, read.
@@ -181,11 +186,24 @@ pub(super) fn read(node: &Node, owner: &str, base: Base<'_>, findings: &mut Find
     let max_active_actors = actors::read_most(&mut fields, findings);
     routes::check_reached(&fields, &guests, &routes, &triggers, workflows.as_ref(), &actors, findings);
     let models = models::read(fields.entries("models", findings), &owner, base, findings);
+    let databases = databases::read(fields.entries("databases", findings), &owner, base, findings);
     let allow = fields.node("allow").map(|node| allow::read(node, &owner, base, findings));
     let (allow, directories) = allow.unwrap_or_default();
     keys::close(fields, &[WASM], Unknown::Error, findings);
     let build = defaults.build;
-    Some(WasmApp { guests, routes, triggers, workflows, actors, max_active_actors, build, models, allow, directories })
+    Some(WasmApp {
+        guests,
+        routes,
+        triggers,
+        workflows,
+        actors,
+        max_active_actors,
+        build,
+        models,
+        databases,
+        allow,
+        directories,
+    })
 }
 
 fn read_defaults(fields: &mut Fields<'_>, base: Base<'_>, findings: &mut Findings) -> Defaults {

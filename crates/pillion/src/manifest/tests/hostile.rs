@@ -32,6 +32,8 @@ fn too_many_of_anything_is_an_error() {
     );
     let models: String = (0..101).map(|n| format!("        m{n}: {{ file: model.tflite }}\n")).collect();
     refused(&wasm(format!("      source: guest.wasm\n      models:\n{models}")), "more than 100 models");
+    let databases: String = (0..21).map(|n| format!("        d{n}: {{ file: {n}.db }}\n")).collect();
+    refused(&wasm(format!("      source: guest.wasm\n      databases:\n{databases}")), "more than 20 databases");
 }
 
 #[test]
@@ -120,6 +122,7 @@ fn at(path: &str, entry: &str) -> String {
         "apps[].wasm.routes[]" => wasm(&format!("source: guest.wasm, routes: [{{ {entry} }}]")),
         "apps[].wasm.on[]" => wasm(&format!("source: guest.wasm, on: [{{ {entry} }}]")),
         "apps[].wasm.models.<name>" => wasm(&format!("source: guest.wasm, models: {{ m: {{ {entry} }} }}")),
+        "apps[].wasm.databases.<name>" => wasm(&format!("source: guest.wasm, databases: {{ d: {{ {entry} }} }}")),
         "apps[].wasm.models.<name>.labels" => {
             wasm(&format!("source: guest.wasm, models: {{ m: {{ labels: {{ {entry} }} }} }}"))
         }

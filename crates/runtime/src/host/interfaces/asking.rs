@@ -148,7 +148,7 @@ impl Drop for Held {
     }
 }
 
-fn over(call: &Call, limit: u64) -> Error {
+pub(super) fn over(call: &Call, limit: u64) -> Error {
     let what = format!("guest `{}` had the host hold more than {limit} bytes", call.hosted.name);
     Error::new(Code::GuestLimit, what)
         .hint(format!("raise `{}` of the guest if that much is meant", key::HOST_BUFFERS))

@@ -14,12 +14,14 @@ mod nn;
 mod otel;
 mod secrets;
 mod settings;
+mod sqlite;
 mod table;
 #[cfg(test)]
 mod tests;
 mod variables;
 
 pub(super) use asking::note;
+pub(crate) use sqlite::Connections;
 
 use crate::Inspection;
 use crate::inspect::invalid;

@@ -1,6 +1,6 @@
 //! The table of interfaces: who may import what by which names, and what it becomes here.
 
-use super::{blobstore, config, keyvalue, llm, logging, messaging, nn, otel, secrets, variables};
+use super::{blobstore, config, keyvalue, llm, logging, messaging, nn, otel, secrets, sqlite, variables};
 use crate::instance::Host;
 use wasmtime::component::LinkerInstance;
 
@@ -26,6 +26,7 @@ const PUBLISH: (&str, &str) = ("pub/sub", "publish: [<pubsub>/<topic>]");
 const BINDINGS: (&str, &str) = ("bindings", "bindings: [<binding>]");
 const CONVERSATION: (&str, &str) = ("conversation", "conversation: [<component>]");
 const INFERENCE: (&str, &str) = ("inference", "models: [<model>]");
+const DATABASES: (&str, &str) = ("SQL databases", "");
 const NOTHING: (&str, &str) = ("", "");
 
 const OPENED: &str = "state components, by the name that the guest opens";
@@ -39,6 +40,7 @@ const OF_SUBJECT: &str = "pub/sub: a subject is a topic of the only component, o
 const CONTAINERS: &str = "output bindings that keep objects, by the container's name";
 const OBJECTS: &str = "get, create, delete and list of an output binding";
 const MODEL: &str = "conversation components: the one that the model is named for, else the only one";
+const NAMED: &str = "files of SQLite, by their names under `databases:`";
 const RECORDS: &str = "records alone";
 const OTEL: &str = "0.2.0-rc.2";
 const NN: &str = "0.2.0-rc-2024-10-28";
@@ -117,6 +119,7 @@ pub(crate) const INTERFACES: &[Interface] = &[
     sync("wasi:blobstore/container", &["0.2.0-draft"], OBJECTS, BINDINGS, blobstore::container),
     sync("wasi:blobstore/blobstore", &["0.2.0-draft"], CONTAINERS, BINDINGS, blobstore::blobstore),
     sync("fermyon:spin/llm", &["2.0.0"], MODEL, CONVERSATION, llm::define),
+    sync("fermyon:spin/sqlite", &["2.0.0"], NAMED, DATABASES, sqlite::define),
     sync("wasi:nn/tensor", &[NN], "tensors of a call", INFERENCE, nn::tensor),
     sync("wasi:nn/graph", &[NN], "models of the app, by name or by their bytes", INFERENCE, nn::graph),
     sync("wasi:nn/inference", &[NN], "inference in this process", INFERENCE, nn::inference),

@@ -1,0 +1,182 @@
+//! fermyon:spin/sqlite 2.0 over the app's databases: one is had by the name that the manifest gives it, or not at all.
+
+use super::asking::{Asking, Told, note, over, shown};
+use crate::call::Call;
+use crate::instance::Host;
+use pillion_api::sql::{self, Bounds};
+use pillion_api::{Code, Error};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use wasmtime::StoreContextMut;
+use wasmtime::component::{ComponentType, Lift, LinkerInstance, Lower, Resource, ResourceType};
+
+type Store<'a> = StoreContextMut<'a, Host>;
+
+/// What a guest opened.
+struct Connection(Arc<dyn sql::Connection>);
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.0.close();
+    }
+}
+
+/// The connections that a call opened: an instance may be kept, they are not.
+#[derive(Default)]
+pub(crate) struct Connections(Mutex<Vec<Weak<dyn sql::Connection>>>);
+
+impl Connections {
+    fn add(&self, connection: &Arc<dyn sql::Connection>) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::downgrade(connection));
+    }
+
+    /// The call is over.
+    pub(crate) fn close(&self) {
+        let all = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
+        all.iter().filter_map(Weak::upgrade).for_each(|connection| connection.close());
+    }
+}
+
+/// What Spin says of a failure.
+#[derive(ComponentType, Lower)]
+#[component(variant)]
+enum Failure {
+    /// Never said: a name that the manifest doesn't have may be one of another app.
+    #[component(name = "no-such-database")]
+    #[allow(dead_code)]
+    NoSuchDatabase,
+    #[component(name = "access-denied")]
+    AccessDenied,
+    #[component(name = "invalid-connection")]
+    InvalidConnection,
+    #[component(name = "database-full")]
+    DatabaseFull,
+    #[component(name = "io")]
+    Io(String),
+}
+
+#[derive(ComponentType, Lift, Lower)]
+#[component(variant)]
+enum Value {
+    #[component(name = "integer")]
+    Integer(i64),
+    #[component(name = "real")]
+    Real(f64),
+    #[component(name = "text")]
+    Text(String),
+    #[component(name = "blob")]
+    Blob(Vec<u8>),
+    #[component(name = "null")]
+    Null,
+}
+
+impl From<Value> for sql::Value {
+    fn from(value: Value) -> Self {
+        match value {
+            Value::Integer(number) => Self::Integer(number),
+            Value::Real(number) => Self::Real(number),
+            Value::Text(text) => Self::Text(text),
+            Value::Blob(bytes) => Self::Blob(bytes),
+            Value::Null => Self::Null,
+        }
+    }
+}
+
+impl From<sql::Value> for Value {
+    fn from(value: sql::Value) -> Self {
+        match value {
+            sql::Value::Integer(number) => Self::Integer(number),
+            sql::Value::Real(number) => Self::Real(number),
+            sql::Value::Text(text) => Self::Text(text),
+            sql::Value::Blob(bytes) => Self::Blob(bytes),
+            sql::Value::Null => Self::Null,
+        }
+    }
+}
+
+#[derive(ComponentType, Lower)]
+#[component(record)]
+struct QueryResult {
+    columns: Vec<String>,
+    rows: Vec<RowResult>,
+}
+
+#[derive(ComponentType, Lower)]
+#[component(record)]
+struct RowResult {
+    values: Vec<Value>,
+}
+
+impl From<sql::Answer> for QueryResult {
+    fn from(answer: sql::Answer) -> Self {
+        let row = |values: Vec<sql::Value>| RowResult { values: values.into_iter().map(Value::from).collect() };
+        Self { columns: answer.columns, rows: answer.rows.into_iter().map(row).collect() }
+    }
+}
+
+async fn open(call: &Call, name: &str) -> Result<Arc<dyn sql::Connection>, sql::Failure> {
+    let databases = call.hosted.outgoing.as_ref().and_then(|outgoing| outgoing.databases());
+    let opened = databases.ok_or(sql::Failure::NotNamed)?.open(name, call.deadline).await?;
+    call.connections.add(&opened);
+    Ok(opened)
+}
+
+/// What the guest hears: its limits end it, the rest is a value of the interface and in the log.
+fn told<T>(call: &Call, result: Result<T, sql::Failure>, name: &str) -> Told<T, Failure> {
+    let failure = match result {
+        Ok(value) => return Ok((Ok(value),)),
+        Err(failure) => failure,
+    };
+    let (failure, logged) = match failure {
+        sql::Failure::TooLarge => return Err(over(call, call.hosted.limits().host_buffers).into()),
+        sql::Failure::Late => return Err(call.timed_out().into()),
+        sql::Failure::NotNamed => (Failure::AccessDenied, not_named(call, name)),
+        sql::Failure::Closed => {
+            let error = Error::new(Code::BadRequest, "a connection was used after the call that opened it");
+            (Failure::InvalidConnection, error.hint("open a connection in each call"))
+        }
+        sql::Failure::Full(size) => {
+            let error = Error::new(Code::Internal, format!("the database is full: it holds at most {size} bytes"));
+            (Failure::DatabaseFull, error.hint("raise its `size` under `databases:`"))
+        }
+        sql::Failure::Failed(why) => (Failure::Io(why.clone()), Error::new(Code::BadRequest, shown(&why))),
+    };
+    note(call, &logged);
+    Ok((Err(failure),))
+}
+
+fn not_named(call: &Call, name: &str) -> Error {
+    let (app, name) = (&call.hosted.app, shown(name));
+    Error::new(Code::NotAllowed, format!("app `{app}` has no database `{name}`"))
+        .hint(format!("add `databases: {{ {name}: {{ file: <path> }} }}` to the app's `wasm:`"))
+}
+
+/// The handle `connection` and its functions.
+pub(super) fn define(instance: &mut LinkerInstance<'_, Host>) -> wasmtime::Result<()> {
+    instance.resource("connection", ResourceType::host::<Connection>(), |mut store, handle| {
+        store.data_mut().table().delete(Resource::<Connection>::new_own(handle))?;
+        Ok(())
+    })?;
+    instance.func_wrap_async("[static]connection.open", |mut store: Store<'_>, (name,): (String,)| {
+        Box::new(async move {
+            let asking = Asking::begin(&mut store)?;
+            match open(&asking.call, &name).await {
+                Ok(connection) => Ok((Ok(store.data_mut().table().push(Connection(connection))?),)),
+                Err(failure) => told(&asking.call, Err(failure), &name),
+            }
+        })
+    })?;
+    instance.func_wrap_async(
+        "[method]connection.execute",
+        |mut store: Store<'_>, (handle, statement, values): (Resource<Connection>, String, Vec<Value>)| {
+            Box::new(async move {
+                let connection = Arc::clone(&store.data_mut().table().get(&handle)?.0);
+                let call = Asking::begin(&mut store)?.call;
+                let left = call.hosted.limits().host_buffers.saturating_sub(call.held.load(Ordering::Relaxed));
+                let bounds = Bounds { deadline: call.deadline, bytes: left };
+                let values = values.into_iter().map(sql::Value::from).collect();
+                told(&call, connection.execute(statement, values, bounds).await.map(QueryResult::from), "")
+            })
+        },
+    )
+}
