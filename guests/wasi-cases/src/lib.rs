@@ -61,7 +61,7 @@ wasip2::http::proxy::export!(Cases);
 
 impl wasip2::exports::http::incoming_handler::Guest for Cases {
     fn handle(request: IncomingRequest, out: ResponseOutparam) {
-        let script = text(&request);
+        let script = asked(&request).unwrap_or_else(|| text(&request));
         let mut state = State::default();
         let answers: String = script.lines().map(|line| format!("{}\n", state.run(line))).collect();
         say(out, &answers);
@@ -120,6 +120,13 @@ fn said(result: Result<impl Debug, impl Debug>) -> String {
 
 fn unknown(call: &[&str]) -> String {
     format!("no such call: {call:?}")
+}
+
+/// A script that stands in the query, `+` for a space and `&` between its lines: an instance that need not read a body can be
+/// kept for its next call.
+fn asked(request: &IncomingRequest) -> Option<String> {
+    let path = request.path_with_query()?;
+    path.split_once('?').map(|(_, query)| query.replace('+', " ").replace('&', "\n"))
 }
 
 fn text(request: &IncomingRequest) -> String {

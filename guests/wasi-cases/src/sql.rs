@@ -15,7 +15,10 @@ impl Opened {
     pub fn run(&mut self, call: &[&str]) -> String {
         match call {
             ["open", name] => said(Connection::open(name).map(|connection| self.0.push(connection))),
-            ["close"] => said::<_, ()>(Ok(self.0.pop().map(drop))),
+            ["close"] => {
+                drop(self.0.pop());
+                "closed".into()
+            }
             ["keep"] => {
                 KEPT.lock().expect("one call at a time").append(&mut self.0);
                 "kept".into()
@@ -24,10 +27,13 @@ impl Opened {
                 self.0.append(&mut KEPT.lock().expect("one call at a time"));
                 format!("{} kept", self.0.len())
             }
-            ["do", ref words @ ..] => self.execute(&words.join(" ")),
-            ["times", count, ref words @ ..] => {
-                let (count, line) = (count.parse().unwrap_or(1), words.join(" "));
-                (0..count).map(|_| self.execute(&line)).next_back().unwrap_or_default()
+            ["do", words @ ..] => self.execute(&words.join(" ")),
+            ["times", count, words @ ..] => {
+                let mut last = String::new();
+                for _ in 0..count.parse().unwrap_or(1) {
+                    last = self.execute(&words.join(" "));
+                }
+                last
             }
             _ => unknown(call),
         }

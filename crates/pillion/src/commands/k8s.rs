@@ -47,6 +47,12 @@ pub(crate) fn run(flags: K8s) -> Result<ExitCode> {
             print::problem(&format!("warning: app `{}` is left out: it is no app of guests", app.app_id));
             continue;
         }
+        for name in app.wasm().into_iter().flat_map(|wasm| wasm.databases.keys()) {
+            print::problem(&format!(
+                "warning: app `{}`: database `{name}` is a file of one machine: mount a volume there, and keep to one replica",
+                app.app_id
+            ));
+        }
         documents.push(deployment(app, &manifest, &flags.image, flags.replicas, namespace)?);
     }
     if documents.is_empty() {

@@ -67,6 +67,10 @@ fn read_database(entry: &Entry, owner: &str, base: Base<'_>, findings: &mut Find
 
 /// The path of a file that is there, or can be made.
 fn to_be(path: PathBuf) -> Result<PathBuf, String> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    if let Some(ending) = SQLITES_OWN.iter().find(|ending| name.ends_with(*ending)) {
+        return Err(format!("SQLite keeps files of its own under names that end with `{ending}`"));
+    }
     if path.symlink_metadata().is_ok() {
         return check(path, Wanted::File);
     }
@@ -76,6 +80,9 @@ fn to_be(path: PathBuf) -> Result<PathBuf, String> {
     check(folder_of(&path).to_owned(), Wanted::Folder).map_err(|wrong| format!("its folder {wrong}"))?;
     Ok(path)
 }
+
+/// Beside `app.db`, SQLite itself writes `app.db-wal`.
+const SQLITES_OWN: [&str; 3] = ["-wal", "-shm", "-journal"];
 
 fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
