@@ -199,6 +199,10 @@ fn advice(module: &str) -> String {
             "wasi:",
             "is of a version that is not known here: build for WASI 0.2, or for the drafts that `docs/guide/interfaces.md` lists",
         ),
+        (
+            "wasi-outbound-http",
+            "is what Spin's first SDKs asked other services by: build with an SDK for Spin 2, which does by wasi:http",
+        ),
         ("wasi", "is not supported: threads and sockets of preview 1 are extensions of one engine"),
         ("http_handler", "has no such function in the ABI of http-wasm 0.1"),
         ("wasmedge_", "has no such function in either generation of the interface"),
@@ -211,7 +215,6 @@ fn advice(module: &str) -> String {
         ("go", "is provided by Go's wasm_exec.js: build with GOOS=wasip1"),
         ("gojs", "is provided by Go's wasm_exec.js: build with GOOS=wasip1"),
         ("env", "is a symbol that the linker left open: link the library that defines it, or build for wasm32-wasip1"),
-        ("fermyon:spin/sqlite", "is of a version that is not known here: build for `fermyon:spin/sqlite@2.0.0`"),
         (
             "fermyon:spin/http",
             "is what Spin's first SDKs asked other services by: build with an SDK for Spin 2, which does by wasi:http",

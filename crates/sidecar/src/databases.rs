@@ -6,6 +6,8 @@
 mod connect;
 mod rules;
 mod statement;
+#[cfg(test)]
+mod tests;
 
 use async_trait::async_trait;
 use pillion_api::sql::{self, Answer, Bounds, Failure, Value};
