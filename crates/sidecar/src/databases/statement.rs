@@ -56,7 +56,7 @@ fn answer(connection: &Connection, text: &str, values: &[Value], bytes: u64) -> 
         statement.raw_bind_parameter(index + 1, Bound(value)).map_err(failed)?;
     }
     let mut room = Room { left: bytes };
-    let columns: Vec<String> = statement.column_names().into_iter().map(str::to_owned).collect();
+    let columns: Vec<String> = statement.column_names().map(str::to_owned).collect();
     columns.iter().try_for_each(|name| room.take(size_of::<String>() + name.len()))?;
     let (mut answer, mut rows) = (Answer { columns, rows: Vec::new() }, statement.raw_query());
     while let Some(row) = rows.next().map_err(failed)? {
