@@ -231,3 +231,19 @@ fn a_file_that_is_no_database_stops_the_start() {
     assert!(!ended.status.success() && ended.stderr.contains("database `d`"), "{}", ended.stderr);
     assert!(ended.stderr.contains("file is not a database"), "{}", ended.stderr);
 }
+
+#[test]
+fn each_test_case_has_empty_databases() {
+    let dir = tempfile::tempdir().expect("a folder");
+    fs::copy(common::guest("wasi-cases"), dir.path().join("cases.wasm")).expect("a guest");
+    let manifest =
+        "version: 1\napps: [{appID: shop, appDirPath: ., wasm: {source: cases.wasm, databases: {d: {file: app.db}}}}]";
+    fs::write(dir.path().join("dapr.yaml"), manifest).expect("written");
+    let case = "  - name: a case\n    request: {path: /, method: POST, body: \"sql open d\\nsql do CREATE TABLE t (n)\"}\n    \
+                expect: {status: 200, body: \"()\\n|\\n\"}\n";
+    fs::write(dir.path().join("a.test.yaml"), format!("cases:\n{case}{}", case.replace("a case", "another")))
+        .expect("written");
+    let ended = run(&["test"], dir.path());
+    assert!(ended.stdout.contains("2 passed"), "{}\n{}", ended.stdout, ended.stderr);
+    assert!(!dir.path().join("app.db").exists(), "the app's own file was made");
+}
