@@ -11,7 +11,7 @@ mod tests;
 
 use async_trait::async_trait;
 use pillion_api::sql::{self, Answer, Bounds, Failure, Value};
-use rusqlite::Connection;
+use rusqlite::{Connection, InterruptHandle};
 use std::{
     collections::BTreeMap,
     fmt,
@@ -89,10 +89,10 @@ impl sql::Databases for Databases {
         let at_once = Arc::clone(&self.at_once);
         let opening = tokio::task::spawn_blocking(move || {
             let connection = connect::guest(&database.file).map_err(|error| statement::failure(&error, 0))?;
-            let size = database.file.size;
+            let (size, interrupt) = (database.file.size, connection.get_interrupt_handle());
             let (connection, closed, within) =
                 (Mutex::new(Some(connection)), Arc::<AtomicBool>::default(), AtomicBool::new(false));
-            Ok(Inner { connection, closed, within, at_once, size, _permit: permit, _database: database })
+            Ok(Inner { connection, interrupt, closed, within, at_once, size, _permit: permit, _database: database })
         });
         let inner = opening.await.map_err(|error| Failure::Failed(error.to_string()))??;
         Ok(Arc::new(Open(Arc::new(inner))))
@@ -104,6 +104,8 @@ struct Open(Arc<Inner>);
 
 struct Inner {
     connection: Mutex<Option<Connection>>,
+    /// Ends what runs at its next instruction; the look at the clock comes many instructions later.
+    interrupt: InterruptHandle,
     closed: Arc<AtomicBool>,
     /// Whether it is within a transaction.
     within: AtomicBool,
@@ -156,11 +158,17 @@ impl sql::Connection for Open {
         let mut waiting = Waiting(Some(self));
         let place = self.0.place(bounds.deadline).await?;
         let inner = Arc::clone(&self.0);
-        let running = tokio::task::spawn_blocking(move || {
+        let mut running = tokio::task::spawn_blocking(move || {
             let _place = place;
             inner.run(&statement, &values, bounds)
         });
-        let ended = running.await;
+        let ended = match tokio::time::timeout_at(bounds.deadline.into(), &mut running).await {
+            Ok(ended) => ended,
+            Err(_) => {
+                self.0.interrupt.interrupt();
+                running.await
+            }
+        };
         waiting.0 = None;
         ended.map_err(|error| Failure::Failed(error.to_string()))?
     }
@@ -169,6 +177,7 @@ impl sql::Connection for Open {
         if self.0.closed.swap(true, Ordering::AcqRel) {
             return;
         }
+        self.0.interrupt.interrupt();
         // What is left open is rolled back, which writes: not here.
         let inner = Arc::clone(&self.0);
         let end = move || drop(inner.connection().take());

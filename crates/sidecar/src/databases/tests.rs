@@ -42,6 +42,18 @@ async fn a_statement_ends_at_its_deadline_and_the_connection_goes_on() {
 }
 
 #[tokio::test]
+async fn slow_functions_end_with_the_one_that_runs() {
+    let (_dir, databases) = databases();
+    let connection = open(&databases).await;
+    let slow = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) \
+                SELECT sum(instr(printf('%.*c', 400000, 'a'), printf('%.*c', 200000, 'a') || i)) FROM n";
+    let began = Instant::now();
+    let late = connection.execute(slow.to_owned(), Vec::new(), within(Duration::from_millis(50))).await;
+    assert_eq!(late, Err(Failure::Late));
+    assert!(began.elapsed() < PATIENCE, "it looked at nothing but the clock, after {:?}", began.elapsed());
+}
+
+#[tokio::test]
 async fn a_statement_that_nobody_waits_for_ends() {
     let (_dir, databases) = databases();
     let connection = open(&databases).await;
