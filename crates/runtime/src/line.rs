@@ -143,8 +143,9 @@ impl Line {
                 self.came.notified().await;
             }
             if !lets_in() {
-                // Comes back after a look at sockets and timers, behind all that became ready.
+                // Comes back after a look at sockets and timers, but before what became ready by it.
                 yield_now().await;
+                behind_the_ready().await;
                 BUSY_SINCE.set(Some(Instant::now()));
             }
             while let Some(place) = self.first()
@@ -217,6 +218,7 @@ mod tests {
     use crate::threads::GuestThreads;
     use std::sync::mpsc;
     use std::task::Waker;
+    use tokio::net::UnixStream;
 
     const SPINNERS: usize = 4;
     /// More than some turns of a worker would let in one by one.
@@ -287,16 +289,49 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn what_came_by_a_socket_is_read_before_the_next_turn() {
+        let threads = GuestThreads::start(1).expect("a thread");
+        let guest = threads.spawn(async move {
+            let (writer, reader) = UnixStream::pair().expect("a pair");
+            let reads = Arc::new(AtomicUsize::new(0));
+            let of_reader = Arc::clone(&reads);
+            let reading = tokio::spawn(async move {
+                while reader.readable().await.is_ok() {
+                    match reader.try_read(&mut [0]) {
+                        Ok(0) => return,
+                        Ok(_) => _ = of_reader.fetch_add(1, Ordering::SeqCst),
+                        Err(_) => {}
+                    }
+                }
+            });
+            begin(false).await;
+            for turn in 1..=5 {
+                busy_for(2 * BURST);
+                assert_eq!(writer.try_write(b"x").ok(), Some(1));
+                line().expect("it runs guests").stand(Who::Again).await;
+                assert_eq!(reads.load(Ordering::SeqCst), turn);
+            }
+            drop(writer);
+            reading.await.expect("no panic");
+        });
+        guest.await.expect("no panic");
+    }
+
+    fn busy_for(time: Duration) {
+        let since = Instant::now();
+        while since.elapsed() <= time {
+            std::hint::spin_loop();
+        }
+    }
+
+    #[tokio::test]
     async fn a_call_waits_where_the_thread_has_run_others_for_long_and_only_there() {
         begin(false).await;
         let threads = GuestThreads::start(1).expect("a thread");
         let (told, seen) = mpsc::channel();
         let main = threads.spawn(async move {
             begin(false).await;
-            let since = Instant::now();
-            while since.elapsed() <= BURST {
-                std::hint::spin_loop();
-            }
+            busy_for(BURST);
             let of_ready = told.clone();
             let ready = tokio::spawn(async move { of_ready.send("what was ready") });
             // Comes before the other, which was made earlier, unless it has to wait.
