@@ -2,7 +2,7 @@
 
 use crate::host::dapr::BLOCKS;
 use crate::host::interfaces;
-use crate::{GuestKind, artefact};
+use crate::{GuestKind, artefact, candidate};
 use pillion_api::{Code, Error};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
@@ -102,10 +102,10 @@ pub fn inspect(bytes: &[u8]) -> Result<Inspection, Error> {
     }
 }
 
-/// Translates the text format; a binary stays as it is.
+/// Translates the text format, and what was written for a release candidate; any other binary stays as it is.
 pub(crate) fn to_binary(bytes: &[u8]) -> Result<Cow<'_, [u8]>, Error> {
     if bytes.starts_with(b"\0asm") {
-        return Ok(Cow::Borrowed(bytes));
+        return Ok(candidate::as_released(bytes));
     }
     let looks_like_text = std::str::from_utf8(bytes).is_ok_and(|text| {
         let text = text.trim_start();

@@ -11,6 +11,7 @@ mod app;
 mod artefact;
 mod cache;
 mod call;
+mod candidate;
 mod code;
 mod dial;
 mod engine;

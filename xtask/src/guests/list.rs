@@ -120,6 +120,7 @@ pub(crate) const GUESTS: &[Guest] = &[
     test("echo-command", "guests/echo-command", Kind::Command),
     test("event-recorder", "guests/event-recorder", Kind::Command),
     test("http-call", "guests/http-call", PROXY),
+    test("http-candidate", "guests/http-candidate", PROXY),
     test("http-cases", "guests/http-cases", REACTOR),
     test("http-dapr", "guests/http-dapr", REACTOR),
     test("http-echo", "guests/http-echo", REACTOR),
