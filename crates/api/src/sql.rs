@@ -16,6 +16,12 @@ pub trait Connection: Send + Sync {
     /// Runs one statement. Who drops the future before its end closes the connection.
     async fn execute(&self, statement: String, values: Vec<Value>, bounds: Bounds) -> Result<Answer, Failure>;
 
+    /// The row of the last `INSERT` that succeeded, as the last statement left it; 0 before any.
+    fn last_insert_rowid(&self) -> i64;
+
+    /// Rows that the last `INSERT`, `UPDATE` or `DELETE` changed, as the last statement left it.
+    fn changes(&self) -> u64;
+
     /// Ends what runs and takes no more; never waits.
     fn close(&self);
 }

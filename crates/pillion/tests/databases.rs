@@ -77,6 +77,32 @@ fn every_type_of_value_comes_back_and_survives_a_restart() {
 }
 
 #[test]
+fn version_3_also_says_what_the_last_statement_left() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let mut app = App::start(dir.path(), "databases: {default: {file: app.db}}");
+    app.check(&[
+        ("sql3 open other", "Error::AccessDenied"),
+        ("sql3 open default", "()"),
+        ("sql3 rowid", "0"),
+        ("sql3 changes", "0"),
+        ("sql3 do CREATE TABLE t (id INTEGER PRIMARY KEY, name TEXT UNIQUE)", "|"),
+        ("sql3 do INSERT INTO t VALUES (41, ?) :: a", "|"),
+        ("sql3 rowid", "41"),
+        ("sql3 do INSERT INTO t (name) VALUES ('b'), ('c')", "|"),
+        ("sql3 rowid", "43"),
+        ("sql3 changes", "2"),
+        ("sql3 do UPDATE t SET name = name || '!'", "|"),
+        ("sql3 changes", "3"),
+        ("sql3 do INSERT INTO t (name) VALUES ('a!')", "Error::Io(\"UNIQUE constraint failed: t.name\")"),
+        ("sql3 rowid", "43"),
+        ("sql3 do SELECT name FROM t WHERE id = 41", "name|Some(Value::Text(\"a!\"))"),
+        // Each connection has its own.
+        ("sql3 open default", "()"),
+        ("sql3 rowid", "0"),
+    ]);
+}
+
+#[test]
 fn what_is_wrong_is_told_and_what_reaches_out_is_denied() {
     let dir = tempfile::tempdir().expect("a folder");
     let mut app = App::start(dir.path(), "databases: {default: {file: app.db}}");
@@ -213,8 +239,10 @@ fn inspect_says_that_databases_are_needed() {
     let dir = tempfile::tempdir().expect("a folder");
     let guest = common::guest("wasi-cases");
     let inspected = run(&["inspect", guest.to_str().expect("UTF-8")], dir.path());
-    let line = "fermyon:spin/sqlite@2.0.0 → files of SQLite, by their names under `databases:`";
-    assert!(inspected.stdout.contains(line), "{}", inspected.stdout);
+    for import in ["fermyon:spin/sqlite@2.0.0", "spin:sqlite/sqlite@3.0.0"] {
+        let line = format!("{import} → files of SQLite, by their names under `databases:`");
+        assert!(inspected.stdout.contains(&line), "{}", inspected.stdout);
+    }
     assert!(inspected.stdout.contains("SQL databases"), "{}", inspected.stdout);
 }
 

@@ -224,8 +224,10 @@ fn advice(module: &str) -> String {
             "fermyon:spin",
             "is provided by Spin: of its interfaces, key-value, variables, sqlite and llm are here; ask other services by wasi:http",
         ),
-        ("spin:sqlite", "is not here in this version: build for `fermyon:spin/sqlite@2.0.0`"),
-        ("spin:", "is provided by Spin, for guests of WASI 0.3: of its interfaces, key-value and variables are here"),
+        (
+            "spin:",
+            "is provided by Spin, for guests of WASI 0.3: of its interfaces, key-value and variables are here, sqlite for all",
+        ),
         ("wasmcloud:secrets", "is provided by wasmCloud: build for 0.1.0-draft, or for 2.1 with a handler of WASI 0.3"),
         ("wasmcloud:messaging", "is provided by wasmCloud: build for 0.2, or for 0.3 with a handler of WASI 0.3"),
         (

@@ -51,8 +51,6 @@ fn what_can_not_be_run_is_refused_with_what_to_do() {
     check(refused(&runtime, command), "a command of WASI 0.3", "");
     let foreign = r#"(component (import "fermyon:spin/http" (instance)))"#;
     check(refused(&runtime, foreign), "`fermyon:spin/http`", "an SDK for Spin 2");
-    let newer = r#"(component (import "spin:sqlite/sqlite@3.0.0" (instance)))"#;
-    check(refused(&runtime, newer), "`spin:sqlite/sqlite@3.0.0`", "`fermyon:spin/sqlite@2.0.0`");
     let of_0_3 = r#"(component (import "spin:key-value/key-value@3.0.0" (instance)))"#;
     check(refused(&runtime, of_0_3), "`spin:key-value/key-value@3.0.0`", "for guests of WASI 0.3");
 }

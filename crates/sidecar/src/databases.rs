@@ -18,7 +18,7 @@ use std::{
     path::PathBuf,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -90,9 +90,18 @@ impl sql::Databases for Databases {
         let opening = tokio::task::spawn_blocking(move || {
             let connection = connect::guest(&database.file).map_err(|error| statement::failure(&error, 0))?;
             let (size, interrupt) = (database.file.size, connection.get_interrupt_handle());
-            let (connection, closed, within) =
-                (Mutex::new(Some(connection)), Arc::<AtomicBool>::default(), AtomicBool::new(false));
-            Ok(Inner { connection, interrupt, closed, within, at_once, size, _permit: permit, _database: database })
+            Ok(Inner {
+                connection: Mutex::new(Some(connection)),
+                interrupt,
+                closed: Arc::default(),
+                within: AtomicBool::new(false),
+                last_insert_rowid: AtomicI64::new(0),
+                changes: AtomicU64::new(0),
+                at_once,
+                size,
+                _permit: permit,
+                _database: database,
+            })
         });
         let inner = opening.await.map_err(|error| Failure::Failed(error.to_string()))??;
         Ok(Arc::new(Open(Arc::new(inner))))
@@ -109,6 +118,9 @@ struct Inner {
     closed: Arc<AtomicBool>,
     /// Whether it is within a transaction.
     within: AtomicBool,
+    /// What the last statement left: who asks for it doesn't wait for the connection.
+    last_insert_rowid: AtomicI64,
+    changes: AtomicU64,
     at_once: Arc<Semaphore>,
     size: u64,
     _permit: OwnedSemaphorePermit,
@@ -125,6 +137,8 @@ impl Inner {
         let Some(connection) = guard.as_mut() else { return Err(Failure::Closed) };
         let answer = statement::run(connection, statement, values, bounds, &self.closed);
         self.within.store(!connection.is_autocommit(), Ordering::Release);
+        self.last_insert_rowid.store(connection.last_insert_rowid(), Ordering::Release);
+        self.changes.store(connection.changes(), Ordering::Release);
         answer.map_err(|failure| match failure {
             Failure::Full(_) => Failure::Full(self.size),
             _ if self.closed.load(Ordering::Acquire) => Failure::Closed,
@@ -171,6 +185,14 @@ impl sql::Connection for Open {
         };
         waiting.0 = None;
         ended.map_err(|error| Failure::Failed(error.to_string()))?
+    }
+
+    fn last_insert_rowid(&self) -> i64 {
+        self.0.last_insert_rowid.load(Ordering::Acquire)
+    }
+
+    fn changes(&self) -> u64 {
+        self.0.changes.load(Ordering::Acquire)
     }
 
     fn close(&self) {

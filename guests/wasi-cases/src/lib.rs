@@ -10,8 +10,9 @@ mod nn;
 mod otel;
 mod secrets;
 mod settings;
-mod spin;
+mod spin2;
 mod sql;
+mod sql3;
 
 use std::fmt::Debug;
 
@@ -34,6 +35,7 @@ wit_bindgen::generate!({
         "../../wit/deps/wasmcloud-messaging-0.2.0",
         "../../wit/deps/wasmcloud-secrets-0.1.0-draft",
         "../../wit/deps/fermyon-spin-2.0.0",
+        "../../wit/deps/spin-sqlite-3.0.0",
     ],
     inline: "
         package pillion:wasi-cases;
@@ -50,6 +52,7 @@ wit_bindgen::generate!({
             import wasmcloud:messaging/consumer@0.2.0;
             include wasmcloud:secrets/imports@0.1.0-draft;
             include fermyon:spin/platform@2.0.0;
+            import spin:sqlite/sqlite@3.0.0;
         }
     ",
     generate_all,
@@ -73,9 +76,10 @@ impl wasip2::exports::http::incoming_handler::Guest for Cases {
 struct State {
     draft: draft::Opened,
     draft2: draft2::Opened,
-    spin: spin::Opened,
+    spin: spin2::Opened,
     blobs: blobs::Opened,
     sql: sql::Opened,
+    sql3: sql3::Opened,
 }
 
 impl State {
@@ -87,6 +91,7 @@ impl State {
             ["draft2", ref call @ ..] => self.draft2.run(call),
             ["spin", ref call @ ..] => self.spin.run(call),
             ["sql", ref call @ ..] => self.sql.run(call),
+            ["sql3", ref call @ ..] => self.sql3.run(call),
             ["blob", ref call @ ..] => self.blobs.run(call),
             ["llm", ref call @ ..] => llm::run(call),
             ["otel", ref call @ ..] => otel::run(call),

@@ -1,4 +1,4 @@
-//! fermyon:spin/sqlite 2.0 over the app's databases: one is had by the name that the manifest gives it, or not at all.
+//! fermyon:spin/sqlite 2.0 and spin:sqlite 3.0 over the app's databases: one is had by the name that the manifest gives it, or not at all.
 
 use super::asking::{Asking, Told, note, over, shown};
 use crate::call::Call;
@@ -151,7 +151,30 @@ fn not_named(call: &Call, name: &str) -> Error {
         .hint(format!("add `databases: {{ {name}: {{ file: <path> }} }}` to the app's `wasm:`"))
 }
 
-/// The handle `connection` and its functions.
+/// The connection that a guest asks something of, and the call that it is counted for.
+fn asked(
+    store: &mut Store<'_>,
+    handle: &Resource<Connection>,
+) -> wasmtime::Result<(Arc<dyn sql::Connection>, Arc<Call>)> {
+    let connection = Arc::clone(&store.data_mut().table().get(handle)?.0);
+    Ok((connection, Asking::begin(store)?.call))
+}
+
+/// The handle `connection` and its functions of 3.0: those of 2.0, and what the last statement left.
+pub(super) fn define3(instance: &mut LinkerInstance<'_, Host>) -> wasmtime::Result<()> {
+    define(instance)?;
+    instance.func_wrap(
+        "[method]connection.last-insert-rowid",
+        |mut store: Store<'_>, (handle,): (Resource<Connection>,)| {
+            Ok((asked(&mut store, &handle)?.0.last_insert_rowid(),))
+        },
+    )?;
+    instance.func_wrap("[method]connection.changes", |mut store: Store<'_>, (handle,): (Resource<Connection>,)| {
+        Ok((asked(&mut store, &handle)?.0.changes(),))
+    })
+}
+
+/// The handle `connection` and its functions of 2.0.
 pub(super) fn define(instance: &mut LinkerInstance<'_, Host>) -> wasmtime::Result<()> {
     instance.resource("connection", ResourceType::host::<Connection>(), |mut store, handle| {
         store.data_mut().table().delete(Resource::<Connection>::new_own(handle))?;
@@ -170,8 +193,7 @@ pub(super) fn define(instance: &mut LinkerInstance<'_, Host>) -> wasmtime::Resul
         "[method]connection.execute",
         |mut store: Store<'_>, (handle, statement, values): (Resource<Connection>, String, Vec<Value>)| {
             Box::new(async move {
-                let connection = Arc::clone(&store.data_mut().table().get(&handle)?.0);
-                let call = Asking::begin(&mut store)?.call;
+                let (connection, call) = asked(&mut store, &handle)?;
                 let left = call.hosted.limits().host_buffers.saturating_sub(call.held.load(Ordering::Relaxed));
                 let bounds = Bounds { deadline: call.deadline, bytes: left };
                 let values = values.into_iter().map(sql::Value::from).collect();
