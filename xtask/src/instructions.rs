@@ -13,15 +13,24 @@ use std::{
 };
 
 use crate::{
-    Result,
+    Result, guests,
     run::{cargo, check as run, find, root, target},
 };
 
-/// Name, and the guest's file in `benches/guests`.
-const GUESTS: &[(&str, &str)] =
-    &[("http-fresh", "hello.wat"), ("command-fresh", "hello-command.wat"), ("bindgen-fresh", "bindgen.wat")];
+/// Name, the guest's file, and further words for the program that calls it.
+const GUESTS: &[(&str, &str, &[&str])] = &[
+    ("http-fresh", "benches/guests/hello.wat", &[]),
+    ("http-reuse", "benches/guests/hello.wat", &["reuse"]),
+    ("http-0.3-fresh", "guests/out/http-candidate.wasm", &[]),
+    ("command-fresh", "benches/guests/hello-command.wat", &[]),
+    ("bindgen-fresh", "benches/guests/bindgen.wat", &[]),
+];
+/// The one of them that is built from source.
+const BUILT: &str = "http-candidate";
 /// The difference of these leaves out the start, compilation included.
 const CALLS: (u32, u32) = (100, 600);
+/// A file and words of [`GUESTS`].
+type Guest = (&'static str, &'static [&'static str]);
 /// How much more is a failure.
 const TOLERANCE: f64 = 0.05;
 /// Ticks of the epoch come by the clock and only ever add: a figure that seems too high is taken again, the least counts.
@@ -34,9 +43,9 @@ pub(crate) fn check() -> Result<()> {
     let text = fs::read_to_string(root().join(FIGURES))?;
     let known = read_figures(&text)?;
     let mut seen = Vec::new();
-    for (name, guest) in GUESTS {
+    for (name, guest, words) in GUESTS {
         let before = *known.get(*name).ok_or_else(|| format!("`{FIGURES}` has no `{name}`; {}", advice()))?;
-        seen.push(Seen { name, before, after: least(&once, guest, before)? });
+        seen.push(Seen { name, before, after: least(&once, (guest, words), before)? });
     }
     let (table, is_good) = judge(&seen);
     println!("{table}");
@@ -57,8 +66,8 @@ pub(crate) fn write() -> Result<()> {
     let mut text = format!(
         "# Instructions of a call, in the tests' build. Written by `{WRITE}`, held by `cargo xtask test instructions`.\n"
     );
-    for (name, guest) in GUESTS {
-        let count = least(&once, guest, 0.0)?;
+    for (name, guest, words) in GUESTS {
+        let count = least(&once, (guest, words), 0.0)?;
         println!("{name} {count:.0}");
         let _ = writeln!(text, "{name} {count:.0}");
     }
@@ -106,6 +115,7 @@ fn prepare() -> Result<PathBuf> {
     if find("valgrind").is_none() {
         return Err("no `valgrind` in PATH; `cargo xtask test tools` installs it where apt-get can".into());
     }
+    guests::built(BUILT)?;
     // A test of the same package makes cargo build it with the features of all tests.
     let build = ["test", "--quiet", "--workspace", "--test", "programs", "--no-run"];
     run(Command::new(cargo()).args(build).current_dir(root()))?;
@@ -113,7 +123,7 @@ fn prepare() -> Result<PathBuf> {
 }
 
 /// The least of a few tries; one is enough where it is within the tolerance.
-fn least(once: &Path, guest: &str, before: f64) -> Result<f64> {
+fn least(once: &Path, guest: Guest, before: f64) -> Result<f64> {
     let mut least = f64::INFINITY;
     for _ in 0..TRIES {
         least = least.min(a_call(once, guest)?);
@@ -124,15 +134,15 @@ fn least(once: &Path, guest: &str, before: f64) -> Result<f64> {
     Ok(least)
 }
 
-fn a_call(once: &Path, guest: &str) -> Result<f64> {
+fn a_call(once: &Path, guest: Guest) -> Result<f64> {
     let (few, many) = (start(once, guest, CALLS.0)?, start(once, guest, CALLS.1)?);
     Ok((collected(many)? - collected(few)?) / f64::from(CALLS.1 - CALLS.0))
 }
 
-fn start(once: &Path, guest: &str, calls: u32) -> Result<Child> {
+fn start(once: &Path, (guest, words): Guest, calls: u32) -> Result<Child> {
     let mut command = Command::new("valgrind");
     command.args(["--tool=callgrind", "--callgrind-out-file=/dev/null"]).arg(once);
-    command.arg(root().join("benches/guests").join(guest)).args([&calls.to_string(), "count"]);
+    command.arg(root().join(guest)).args([&calls.to_string(), "count"]).args(words);
     command.env_remove("RUST_BACKTRACE");
     Ok(command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn()?)
 }

@@ -1,13 +1,13 @@
 //! Calls of a guest in this process, one after another. `once GUEST CALLS` prints the process's CPU time of a call in
 //! microseconds (median, least and most over batches) and how often a call allocates. `once GUEST CALLS count` only calls:
 //! under callgrind the difference of two counts is the instructions of the calls between, the start left out. `stock`
-//! has Wasmtime's own wasi:http answer; `/PATH` is asked for in place of `/`.
+//! has Wasmtime's own wasi:http answer, `reuse` keeps the instance; `/PATH` is asked for in place of `/`.
 //!
 //! The pool is of few instances: Valgrind can't map the usual one.
 
 use anyhow::{Context, Result};
 use pillion_benches::host::{self, cpu};
-use pillion_runtime::{App, Limits, Options, Runtime};
+use pillion_runtime::{App, Limits, LoadOptions, Mode, Options, Runtime};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -51,11 +51,12 @@ struct Wish {
     path: String,
     only_calls: bool,
     stock_http: bool,
+    mode: Mode,
 }
 
 impl Wish {
     fn of(args: &[String]) -> Result<Self> {
-        const USAGE: &str = "usage: once GUEST CALLS [count] [stock] [/PATH]";
+        const USAGE: &str = "usage: once GUEST CALLS [count] [stock] [reuse] [/PATH]";
         let [guest, calls, words @ ..] = args else { anyhow::bail!(USAGE) };
         let mut wish = Self {
             guest: guest.clone(),
@@ -63,11 +64,13 @@ impl Wish {
             path: "/".to_owned(),
             only_calls: false,
             stock_http: false,
+            mode: Mode::Fresh,
         };
         for word in words {
             match word.as_str() {
                 "count" => wish.only_calls = true,
                 "stock" => wish.stock_http = true,
+                "reuse" => wish.mode = Mode::Reuse { calls: u32::MAX },
                 path if path.starts_with('/') => path.clone_into(&mut wish.path),
                 _ => anyhow::bail!(USAGE),
             }
@@ -81,7 +84,9 @@ fn main() -> Result<()> {
     let options = Options { stock_http: wish.stock_http, ..host::options(INSTANCES, None) };
     let runtime = Runtime::new(options)?;
     let bytes = std::fs::read(&wish.guest).with_context(|| wish.guest.clone())?;
-    let app = host::app(&runtime, "app", runtime.load("guest", bytes, None)?, Limits::default())?;
+    let load = LoadOptions { mode: wish.mode.clone(), ..LoadOptions::default() };
+    let guest = runtime.load_with("guest", bytes, None, &load)?;
+    let app = host::app(&runtime, "app", guest, Limits::default())?;
     tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
         if wish.only_calls {
             return calls(&app, &wish.path, wish.calls).await;

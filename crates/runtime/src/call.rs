@@ -106,6 +106,11 @@ impl Hosted {
         Ok((guest, process))
     }
 
+    /// Whether its calls hold a thread for so short a time that others may wait for the end of one.
+    fn is_quick(&self) -> bool {
+        self.gate.is_quicker_than(QUICK) || self.work.is_below(QUICK)
+    }
+
     /// Runs a call whose guest may hold its thread for long, when that one has time for it. Places in the gate are held
     /// while a call waits for its turn, too, so that a quick guest among slow ones is known by its own time alone.
     async fn in_line<T>(&self, call: impl Future<Output = T>) -> T {
@@ -338,9 +343,11 @@ pub(crate) async fn on_guest_thread<T: Send + 'static>(
         let hosted = &call.hosted;
         if hosted.gate.is_quicker_than(QUICK) { guarded.await.ok() } else { hosted.in_line(guarded).await.ok() }
     } else {
-        let alone = call.hosted.gate.has_one_inside();
+        let (is_quick, alone) = (call.hosted.is_quick(), call.hosted.gate.has_one_inside());
         let task = call.hosted.shared.threads.spawn(async move {
-            line::begin(alone).await;
+            if !is_quick {
+                line::begin(alone).await;
+            }
             guarded.await
         });
         match tokio::time::timeout_at((call.deadline + EDGE_GRACE).into(), task).await {

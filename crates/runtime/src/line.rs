@@ -266,6 +266,7 @@ mod tests {
                 threads.spawn(async move {
                     loop {
                         turns.fetch_add(1, Ordering::SeqCst);
+                        busy_for(2 * BURST);
                         line().expect("it runs guests").stand(Who::Again).await;
                     }
                 })
