@@ -21,12 +21,12 @@ use crate::{
 const GUESTS: &[(&str, &str, &[&str])] = &[
     ("http-fresh", "benches/guests/hello.wat", &[]),
     ("http-reuse", "benches/guests/hello.wat", &["reuse"]),
-    ("http-0.3-fresh", "guests/out/http-candidate.wasm", &[]),
+    ("http-0.3-fresh", "guests/out/http-service.wasm", &["/count"]),
     ("command-fresh", "benches/guests/hello-command.wat", &[]),
     ("bindgen-fresh", "benches/guests/bindgen.wat", &[]),
 ];
 /// The one of them that is built from source.
-const BUILT: &str = "http-candidate";
+const BUILT: &str = "http-service";
 /// The difference of these leaves out the start, compilation included.
 const CALLS: (u32, u32) = (100, 600);
 /// A file and words of [`GUESTS`].

@@ -59,6 +59,27 @@ pub struct Answer {
     pub rows: Vec<Vec<Value>>,
 }
 
+impl Answer {
+    /// Bytes that it takes in memory, about.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        let columns = self.columns.iter().map(|name| size_of::<String>() + name.len());
+        let rows = self.rows.iter().map(|row| size_of::<Vec<Value>>() + row.iter().map(Value::bytes).sum::<usize>());
+        columns.chain(rows).sum()
+    }
+}
+
+impl Value {
+    fn bytes(&self) -> usize {
+        size_of::<Self>()
+            + match self {
+                Self::Text(text) => text.len(),
+                Self::Blob(bytes) => bytes.len(),
+                Self::Integer(_) | Self::Real(_) | Self::Null => 0,
+            }
+    }
+}
+
 /// Why a database did not do what was asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Failure {

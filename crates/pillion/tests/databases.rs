@@ -16,7 +16,11 @@ struct App {
 
 impl App {
     fn start(dir: &Path, keys: &str) -> Self {
-        fs::copy(common::guest("wasi-cases"), dir.join("cases.wasm")).expect("a guest");
+        Self::of("wasi-cases", dir, keys)
+    }
+
+    fn of(guest: &str, dir: &Path, keys: &str) -> Self {
+        fs::copy(common::guest(guest), dir.join("cases.wasm")).expect("a guest");
         on_free_ports(|| {
             let [app, dapr, admin] = free_ports();
             let manifest = format!(
@@ -100,6 +104,31 @@ fn version_3_also_says_what_the_last_statement_left() {
         ("sql3 open default", "()"),
         ("sql3 rowid", "0"),
     ]);
+}
+
+#[test]
+fn functions_of_version_3_1_stream_rows_to_guests_of_wasi_0_3() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let keys = "databases: {default: {file: app.db}}, mode: concurrent, limits: {hostBuffers: 1Mi}";
+    let mut app = App::of("http-candidate", dir.path(), keys);
+    app.url.push_str("sql");
+    let thousand = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 1000) SELECT i, 'text' FROM n";
+    app.check(&[
+        ("open other", "Error::AccessDenied"),
+        ("open default", "opened"),
+        ("left", "0 0"),
+        ("CREATE TABLE t (id INTEGER PRIMARY KEY, name TEXT UNIQUE)", "||Ok(())"),
+        ("INSERT INTO t VALUES (41, 'a'), (42, 'b')", "||Ok(())"),
+        ("left", "42 2"),
+        ("SELECT name, id FROM t", "name id|a,b|Ok(())"),
+        ("INSERT INTO t VALUES (7, 'a')", "||Err(Error::Io(\"UNIQUE constraint failed: t.name\"))"),
+        ("SELEC 1", "||Err(Error::Io(\"near \\\"SELEC\\\": syntax error\"))"),
+        (&format!("both {thousand}"), "1000 1000"),
+        (&format!("both {thousand}"), "1000 1000"),
+    ]);
+    // Rows that nobody has read yet count, too.
+    let answer = app.run(&["open default", &format!("both {}", thousand.replace("1000", "8000"))]);
+    assert!(answer.status >= 500 && answer.text().contains("limits.hostBuffers"), "{}", answer.text());
 }
 
 #[test]

@@ -94,6 +94,7 @@ impl sql::Databases for Databases {
                 connection: Mutex::new(Some(connection)),
                 interrupt,
                 closed: Arc::default(),
+                turn: Arc::default(),
                 within: AtomicBool::new(false),
                 last_insert_rowid: AtomicI64::new(0),
                 changes: AtomicU64::new(0),
@@ -122,6 +123,7 @@ struct Inner {
     last_insert_rowid: AtomicI64,
     changes: AtomicU64,
     at_once: Arc<Semaphore>,
+    turn: Arc<tokio::sync::Mutex<()>>,
     size: u64,
     _permit: OwnedSemaphorePermit,
     _database: Arc<Database>,
@@ -169,11 +171,14 @@ impl Drop for Waiting<'_> {
 #[async_trait]
 impl sql::Connection for Open {
     async fn execute(&self, statement: String, values: Vec<Value>, bounds: Bounds) -> Result<Answer, Failure> {
+        // One statement of a connection at a time: the others wait here, where they hold no thread.
+        let turn = tokio::time::timeout_at(bounds.deadline.into(), Arc::clone(&self.0.turn).lock_owned()).await;
+        let turn = turn.map_err(|_| Failure::Late)?;
         let mut waiting = Waiting(Some(self));
         let place = self.0.place(bounds.deadline).await?;
         let inner = Arc::clone(&self.0);
         let mut running = tokio::task::spawn_blocking(move || {
-            let _place = place;
+            let _held = (turn, place);
             inner.run(&statement, &values, bounds)
         });
         let ended = match tokio::time::timeout_at(bounds.deadline.into(), &mut running).await {

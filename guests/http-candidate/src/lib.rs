@@ -1,5 +1,7 @@
-//! Http of the release candidate 2026-03-15 of WASI 0.3: `/call` asks the URL in header `x-url`; other paths answer with their
-//! name after a wait, and then the request's body as it comes.
+//! Http of the release candidate 2026-03-15 of WASI 0.3: `/call` asks the URL in header `x-url`, `/sql` runs its body's lines; other
+//! paths answer with their name after a wait, and then the request's body as it comes.
+
+mod sql;
 
 use wasip3_candidate::exports::http::handler::Guest;
 use wasip3_candidate::http::client;
@@ -19,6 +21,9 @@ impl Guest for Candidate {
         }
         clocks::monotonic_clock::wait_for(1).await;
         let (body, _) = Request::consume_body(request, wit_future::new(|| Ok(())).1);
+        if path == "/sql" {
+            return Ok(respond(sql::run(&body.collect().await).await, None));
+        }
         Ok(respond(format!("{path}\n"), Some(body)))
     }
 }

@@ -1,4 +1,6 @@
-//! fermyon:spin/sqlite 2.0 and spin:sqlite 3.0 over the app's databases: one is had by the name that the manifest gives it, or not at all.
+//! fermyon:spin/sqlite 2.0 and spin:sqlite 3 and spin:sqlite 3.0 over the app's databases: one is had by the name that the manifest gives it, or not at all.
+
+pub(super) mod concurrent;
 
 use super::asking::{Asking, Told, note, over, shown};
 use crate::call::Call;
@@ -23,22 +25,26 @@ impl Drop for Connection {
 
 /// The connections that a call opened: an instance may be kept, they are not.
 #[derive(Default)]
-pub(crate) struct Connections(Mutex<Vec<Weak<dyn sql::Connection>>>);
+pub(crate) struct Connections {
+    opened: Mutex<Vec<Weak<dyn sql::Connection>>>,
+    /// Held while a statement runs whose rows are streamed.
+    turn: tokio::sync::Mutex<()>,
+}
 
 impl Connections {
     fn add(&self, connection: &Arc<dyn sql::Connection>) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::downgrade(connection));
+        self.opened.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::downgrade(connection));
     }
 
     /// The call is over.
     pub(crate) fn close(&self) {
-        let all = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
+        let all = std::mem::take(&mut *self.opened.lock().unwrap_or_else(PoisonError::into_inner));
         all.iter().filter_map(Weak::upgrade).for_each(|connection| connection.close());
     }
 }
 
 /// What Spin says of a failure.
-#[derive(ComponentType, Lower)]
+#[derive(ComponentType, Lift, Lower)]
 #[component(variant)]
 enum Failure {
     /// Never said: a name that the manifest doesn't have may be one of another app.
@@ -101,16 +107,21 @@ struct QueryResult {
     rows: Vec<RowResult>,
 }
 
-#[derive(ComponentType, Lower)]
+#[derive(ComponentType, Lift, Lower)]
 #[component(record)]
 struct RowResult {
     values: Vec<Value>,
 }
 
+impl From<Vec<sql::Value>> for RowResult {
+    fn from(values: Vec<sql::Value>) -> Self {
+        Self { values: values.into_iter().map(Value::from).collect() }
+    }
+}
+
 impl From<sql::Answer> for QueryResult {
     fn from(answer: sql::Answer) -> Self {
-        let row = |values: Vec<sql::Value>| RowResult { values: values.into_iter().map(Value::from).collect() };
-        Self { columns: answer.columns, rows: answer.rows.into_iter().map(row).collect() }
+        Self { columns: answer.columns, rows: answer.rows.into_iter().map(RowResult::from).collect() }
     }
 }
 

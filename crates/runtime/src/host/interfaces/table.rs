@@ -120,6 +120,7 @@ pub(crate) const INTERFACES: &[Interface] = &[
     sync("wasi:blobstore/blobstore", &["0.2.0-draft"], CONTAINERS, BINDINGS, blobstore::blobstore),
     sync("fermyon:spin/llm", &["2.0.0"], MODEL, CONVERSATION, llm::define),
     sync("fermyon:spin/sqlite", &["2.0.0"], NAMED, DATABASES, sqlite::define),
+    concurrent("spin:sqlite/sqlite", &["3.1.0"], NAMED, DATABASES, sqlite::concurrent::define),
     sync("spin:sqlite/sqlite", &["3.0.0"], NAMED, DATABASES, sqlite::define3),
     sync("wasi:nn/tensor", &[NN], "tensors of a call", INFERENCE, nn::tensor),
     sync("wasi:nn/graph", &[NN], "models of the app, by name or by their bytes", INFERENCE, nn::graph),
