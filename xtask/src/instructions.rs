@@ -17,20 +17,16 @@ use crate::{
     run::{cargo, check as run, find, root, target},
 };
 
-/// Name, the guest's file, and further words for the program that calls it.
+/// Name, the guest, and further words for the program that calls it. A guest is a text in `benches/guests`, or built by its name.
 const GUESTS: &[(&str, &str, &[&str])] = &[
-    ("http-fresh", "benches/guests/hello.wat", &[]),
-    ("http-reuse", "benches/guests/hello.wat", &["reuse"]),
-    ("http-0.3-fresh", "guests/out/http-service.wasm", &["/count"]),
-    ("command-fresh", "benches/guests/hello-command.wat", &[]),
-    ("bindgen-fresh", "benches/guests/bindgen.wat", &[]),
+    ("http-fresh", "hello.wat", &[]),
+    ("http-reuse", "hello.wat", &["reuse"]),
+    ("http-0.3-fresh", "http-service", &["/count"]),
+    ("command-fresh", "hello-command.wat", &[]),
+    ("bindgen-fresh", "bindgen.wat", &[]),
 ];
-/// The one of them that is built from source.
-const BUILT: &str = "http-service";
 /// The difference of these leaves out the start, compilation included.
 const CALLS: (u32, u32) = (100, 600);
-/// A file and words of [`GUESTS`].
-type Guest = (&'static str, &'static [&'static str]);
 /// How much more is a failure.
 const TOLERANCE: f64 = 0.05;
 /// Ticks of the epoch come by the clock and only ever add: a figure that seems too high is taken again, the least counts.
@@ -45,7 +41,7 @@ pub(crate) fn check() -> Result<()> {
     let mut seen = Vec::new();
     for (name, guest, words) in GUESTS {
         let before = *known.get(*name).ok_or_else(|| format!("`{FIGURES}` has no `{name}`; {}", advice()))?;
-        seen.push(Seen { name, before, after: least(&once, (guest, words), before)? });
+        seen.push(Seen { name, before, after: least(&once, &file(guest)?, words, before)? });
     }
     let (table, is_good) = judge(&seen);
     println!("{table}");
@@ -67,7 +63,7 @@ pub(crate) fn write() -> Result<()> {
         "# Instructions of a call, in the tests' build. Written by `{WRITE}`, held by `cargo xtask test instructions`.\n"
     );
     for (name, guest, words) in GUESTS {
-        let count = least(&once, (guest, words), 0.0)?;
+        let count = least(&once, &file(guest)?, words, 0.0)?;
         println!("{name} {count:.0}");
         let _ = writeln!(text, "{name} {count:.0}");
     }
@@ -115,18 +111,21 @@ fn prepare() -> Result<PathBuf> {
     if find("valgrind").is_none() {
         return Err("no `valgrind` in PATH; `cargo xtask test tools` installs it where apt-get can".into());
     }
-    guests::built(BUILT)?;
     // A test of the same package makes cargo build it with the features of all tests.
     let build = ["test", "--quiet", "--workspace", "--test", "programs", "--no-run"];
     run(Command::new(cargo()).args(build).current_dir(root()))?;
     Ok(target().join("debug/once"))
 }
 
+fn file(guest: &str) -> Result<PathBuf> {
+    if guest.ends_with(".wat") { Ok(root().join("benches/guests").join(guest)) } else { guests::built(guest) }
+}
+
 /// The least of a few tries; one is enough where it is within the tolerance.
-fn least(once: &Path, guest: Guest, before: f64) -> Result<f64> {
+fn least(once: &Path, guest: &Path, words: &[&str], before: f64) -> Result<f64> {
     let mut least = f64::INFINITY;
     for _ in 0..TRIES {
-        least = least.min(a_call(once, guest)?);
+        least = least.min(a_call(once, guest, words)?);
         if least <= before * (1.0 + TOLERANCE) {
             break;
         }
@@ -134,15 +133,15 @@ fn least(once: &Path, guest: Guest, before: f64) -> Result<f64> {
     Ok(least)
 }
 
-fn a_call(once: &Path, guest: Guest) -> Result<f64> {
-    let (few, many) = (start(once, guest, CALLS.0)?, start(once, guest, CALLS.1)?);
+fn a_call(once: &Path, guest: &Path, words: &[&str]) -> Result<f64> {
+    let (few, many) = (start(once, guest, words, CALLS.0)?, start(once, guest, words, CALLS.1)?);
     Ok((collected(many)? - collected(few)?) / f64::from(CALLS.1 - CALLS.0))
 }
 
-fn start(once: &Path, (guest, words): Guest, calls: u32) -> Result<Child> {
+fn start(once: &Path, guest: &Path, words: &[&str], calls: u32) -> Result<Child> {
     let mut command = Command::new("valgrind");
     command.args(["--tool=callgrind", "--callgrind-out-file=/dev/null"]).arg(once);
-    command.arg(root().join(guest)).args([&calls.to_string(), "count"]).args(words);
+    command.arg(guest).args([&calls.to_string(), "count"]).args(words);
     command.env_remove("RUST_BACKTRACE");
     Ok(command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn()?)
 }

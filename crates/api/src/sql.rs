@@ -57,27 +57,8 @@ pub struct Answer {
     pub columns: Vec<String>,
     /// A value of each column for each row.
     pub rows: Vec<Vec<Value>>,
-}
-
-impl Answer {
-    /// Bytes that it takes in memory, about.
-    #[must_use]
-    pub fn bytes(&self) -> usize {
-        let columns = self.columns.iter().map(|name| size_of::<String>() + name.len());
-        let rows = self.rows.iter().map(|row| size_of::<Vec<Value>>() + row.iter().map(Value::bytes).sum::<usize>());
-        columns.chain(rows).sum()
-    }
-}
-
-impl Value {
-    fn bytes(&self) -> usize {
-        size_of::<Self>()
-            + match self {
-                Self::Text(text) => text.len(),
-                Self::Blob(bytes) => bytes.len(),
-                Self::Integer(_) | Self::Real(_) | Self::Null => 0,
-            }
-    }
+    /// Bytes that it takes in memory, as they were counted against [`Bounds::bytes`].
+    pub bytes: usize,
 }
 
 /// Why a database did not do what was asked.

@@ -25,7 +25,7 @@ pub(crate) struct Average {
 }
 
 impl Average {
-    pub(crate) fn held(&self, time: Duration) {
+    pub(crate) fn took(&self, time: Duration) {
         let held = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
         let average = self.ns.load(Ordering::Relaxed);
         // Two at once may lose one of the two samples; an average can bear that.
@@ -128,7 +128,7 @@ pub(crate) struct Permit {
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        self.service.held(self.since.elapsed());
+        self.service.took(self.since.elapsed());
     }
 }
 
@@ -172,7 +172,7 @@ mod tests {
         assert!(!gate.is_quicker_than(limit));
         drop(gate.enter_over(Instant::now()));
         assert!(gate.is_quicker_than(limit));
-        gate.service.held(100 * limit);
+        gate.service.took(100 * limit);
         assert!(!gate.is_quicker_than(limit));
     }
 }

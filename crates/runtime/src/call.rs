@@ -120,7 +120,7 @@ impl Hosted {
         }
         let begun = Instant::now();
         let ended = call.await;
-        self.work.held(begun.elapsed());
+        self.work.took(begun.elapsed());
         ended
     }
 

@@ -5,12 +5,12 @@
 //! do calls that are not known to be quick where a thread has run others for a while. A thread calls up one of them when it
 //! has looked at its sockets and timers and has done what else was ready: whatever is short waits for one turn, whoever runs.
 
+use futures_channel::oneshot;
 use std::cell::{Cell, OnceCell};
 use std::collections::VecDeque;
 use std::future::poll_fn;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, Waker};
+use std::task::Poll;
 use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 use tokio::task::yield_now;
@@ -73,67 +73,51 @@ pub(crate) enum Who {
 #[derive(Debug, Default)]
 pub(crate) struct Line {
     waiting: Mutex<Waiting>,
-    length: AtomicUsize,
     came: Notify,
 }
 
 #[derive(Debug, Default)]
 struct Waiting {
-    new: VecDeque<Arc<Place>>,
-    again: VecDeque<Arc<Place>>,
+    new: VecDeque<Call>,
+    again: VecDeque<Call>,
     /// Whether the last that was called was a new one.
     was_new: bool,
 }
 
 impl Waiting {
-    fn first(&mut self) -> Option<Arc<Place>> {
+    fn first(&mut self) -> Option<Call> {
         self.was_new = !self.new.is_empty() && (!self.was_new || self.again.is_empty());
         if self.was_new { self.new.pop_front() } else { self.again.pop_front() }
     }
 }
 
-/// One guest's place in the line.
-#[derive(Debug)]
-struct Place(Mutex<State>);
-
-#[derive(Debug)]
-enum State {
-    Waits(Waker),
-    Called,
-    Left,
-}
+/// Calls one guest up; an error is one who has left.
+type Call = oneshot::Sender<()>;
 
 impl Line {
     /// Ends when this guest is called up.
     pub(crate) async fn stand(self: Arc<Self>, who: Who) {
-        let mut standing: Option<Standing> = None;
-        poll_fn(|context| match &standing {
-            Some(Standing(place)) => place.poll_called(context),
-            None => {
-                standing = Some(Standing(self.join(who, context.waker().clone())));
-                Poll::Pending
-            }
-        })
-        .await;
+        let (call, called) = oneshot::channel();
+        self.join(who, call);
+        // The line is never dropped before those who stand in it.
+        let _ = called.await;
     }
 
-    fn join(&self, who: Who, waker: Waker) -> Arc<Place> {
-        let place = Arc::new(Place(Mutex::new(State::Waits(waker))));
-        let mut waiting = lock(&self.waiting);
+    fn join(&self, who: Who, call: Call) {
+        let mut waiting = self.waiting();
         match who {
-            Who::Alone => waiting.new.push_front(Arc::clone(&place)),
-            Who::New => waiting.new.push_back(Arc::clone(&place)),
-            Who::Again => waiting.again.push_back(Arc::clone(&place)),
+            Who::Alone => waiting.new.push_front(call),
+            Who::New => waiting.new.push_back(call),
+            Who::Again => waiting.again.push_back(call),
         }
-        self.length.fetch_add(1, Ordering::Relaxed);
         drop(waiting);
         self.came.notify_one();
-        place
     }
 
     /// Whether somebody stands here.
     fn is_long(&self) -> bool {
-        self.length.load(Ordering::Relaxed) > 0
+        let waiting = self.waiting();
+        !(waiting.new.is_empty() && waiting.again.is_empty())
     }
 
     /// Calls up one guest after the other, for ever. Each thread of the guests needs one task for this.
@@ -148,19 +132,19 @@ impl Line {
                 behind_the_ready().await;
                 BUSY_SINCE.set(Some(Instant::now()));
             }
-            while let Some(place) = self.first()
-                && !place.call()
+            while let Some(call) = self.first()
+                && call.send(()).is_err()
             {}
             behind_the_ready().await;
         }
     }
 
-    fn first(&self) -> Option<Arc<Place>> {
-        let first = lock(&self.waiting).first();
-        if first.is_some() {
-            self.length.fetch_sub(1, Ordering::Relaxed);
-        }
-        first
+    fn first(&self) -> Option<Call> {
+        self.waiting().first()
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -177,47 +161,12 @@ async fn behind_the_ready() {
     .await;
 }
 
-impl Place {
-    fn poll_called(&self, context: &Context<'_>) -> Poll<()> {
-        match &mut *lock(&self.0) {
-            State::Waits(waker) => {
-                waker.clone_from(context.waker());
-                Poll::Pending
-            }
-            State::Called | State::Left => Poll::Ready(()),
-        }
-    }
-
-    /// False for one who has left.
-    fn call(&self) -> bool {
-        let before = std::mem::replace(&mut *lock(&self.0), State::Called);
-        match before {
-            State::Waits(waker) => waker.wake(),
-            State::Called | State::Left => return false,
-        }
-        true
-    }
-}
-
-/// Leaves the line when dropped.
-struct Standing(Arc<Place>);
-
-impl Drop for Standing {
-    fn drop(&mut self) {
-        *lock(&self.0.0) = State::Left;
-    }
-}
-
-fn lock<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
-    of.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::threads::GuestThreads;
+    use std::sync::atomic::{AtomicUsize, Ordering};
     use std::sync::mpsc;
-    use std::task::Waker;
     use tokio::net::UnixStream;
 
     const SPINNERS: usize = 4;
@@ -227,9 +176,17 @@ mod tests {
     /// The order in which these are called up.
     fn called(come: &[Who]) -> Vec<usize> {
         let line = Line::default();
-        let places: Vec<_> = come.iter().map(|who| line.join(*who, Waker::noop().clone())).collect();
-        let at = |place: &Arc<Place>| places.iter().position(|known| Arc::ptr_eq(known, place)).expect("it came");
-        std::iter::from_fn(|| line.first()).map(|place| at(&place)).collect()
+        let join = |who: &Who| {
+            let (call, called) = oneshot::channel();
+            line.join(*who, call);
+            called
+        };
+        let mut standing: Vec<_> = come.iter().map(join).collect();
+        let at = |call: Call| {
+            call.send(()).expect("it stands there");
+            standing.iter_mut().position(|called| matches!(called.try_recv(), Ok(Some(())))).expect("it came")
+        };
+        std::iter::from_fn(|| line.first()).map(at).collect()
     }
 
     #[test]

@@ -183,6 +183,10 @@ pub(crate) fn explain(missing: &[Import]) -> (String, String) {
     (format!("imports what nobody provides here: {}", list.collect::<Vec<_>>().join("; ")), advice.join("; "))
 }
 
+/// Of both forms of outgoing http before Spin 2.
+const OF_FIRST_SPIN: &str =
+    "is what Spin's first SDKs asked other services by: build with an SDK for Spin 2, which does by wasi:http";
+
 fn advice(module: &str) -> String {
     let known = [
         ("wasi_unstable", "is the WASI of 2019: build with a current toolchain for wasm32-wasip1"),
@@ -199,10 +203,7 @@ fn advice(module: &str) -> String {
             "wasi:",
             "is of a version that is not known here: build for WASI 0.2, or for the drafts that `docs/guide/interfaces.md` lists",
         ),
-        (
-            "wasi-outbound-http",
-            "is what Spin's first SDKs asked other services by: build with an SDK for Spin 2, which does by wasi:http",
-        ),
+        ("wasi-outbound-http", OF_FIRST_SPIN),
         ("wasi", "is not supported: threads and sockets of preview 1 are extensions of one engine"),
         ("http_handler", "has no such function in the ABI of http-wasm 0.1"),
         ("wasmedge_", "has no such function in either generation of the interface"),
@@ -215,10 +216,7 @@ fn advice(module: &str) -> String {
         ("go", "is provided by Go's wasm_exec.js: build with GOOS=wasip1"),
         ("gojs", "is provided by Go's wasm_exec.js: build with GOOS=wasip1"),
         ("env", "is a symbol that the linker left open: link the library that defines it, or build for wasm32-wasip1"),
-        (
-            "fermyon:spin/http",
-            "is what Spin's first SDKs asked other services by: build with an SDK for Spin 2, which does by wasi:http",
-        ),
+        ("fermyon:spin/http", OF_FIRST_SPIN),
         ("fermyon:spin/redis", "is provided by Spin: use `fermyon:spin/key-value` over a component `state.redis`"),
         (
             "fermyon:spin",

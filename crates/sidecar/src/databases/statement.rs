@@ -58,10 +58,11 @@ fn answer(connection: &Connection, text: &str, values: &[Value], bytes: u64) -> 
     let mut room = Room { left: bytes };
     let columns: Vec<String> = statement.column_names().map(str::to_owned).collect();
     columns.iter().try_for_each(|name| room.take(size_of::<String>() + name.len()))?;
-    let (mut answer, mut rows) = (Answer { columns, rows: Vec::new() }, statement.raw_query());
+    let (mut answer, mut rows) = (Answer { columns, ..Answer::default() }, statement.raw_query());
     while let Some(row) = rows.next().map_err(failed)? {
         answer.rows.push(values_of(row, answer.columns.len(), &mut room)?);
     }
+    answer.bytes = usize::try_from(bytes - room.left).unwrap_or(usize::MAX);
     Ok(answer)
 }
 

@@ -132,6 +132,18 @@ async fn open(call: &Call, name: &str) -> Result<Arc<dyn sql::Connection>, sql::
     Ok(opened)
 }
 
+/// Runs a statement within the call's time, and what is left of its bytes with the host.
+async fn execute(
+    call: &Call,
+    connection: &dyn sql::Connection,
+    statement: String,
+    values: Vec<Value>,
+) -> Result<sql::Answer, sql::Failure> {
+    let left = call.hosted.limits().host_buffers.saturating_sub(call.held.load(Ordering::Relaxed));
+    let values = values.into_iter().map(sql::Value::from).collect();
+    connection.execute(statement, values, Bounds { deadline: call.deadline, bytes: left }).await
+}
+
 /// What the guest hears: its limits end it, the rest is a value of the interface and in the log.
 fn told<T>(call: &Call, result: Result<T, sql::Failure>, name: &str) -> Told<T, Failure> {
     let failure = match result {
@@ -205,10 +217,8 @@ pub(super) fn define(instance: &mut LinkerInstance<'_, Host>) -> wasmtime::Resul
         |mut store: Store<'_>, (handle, statement, values): (Resource<Connection>, String, Vec<Value>)| {
             Box::new(async move {
                 let (connection, call) = asked(&mut store, &handle)?;
-                let left = call.hosted.limits().host_buffers.saturating_sub(call.held.load(Ordering::Relaxed));
-                let bounds = Bounds { deadline: call.deadline, bytes: left };
-                let values = values.into_iter().map(sql::Value::from).collect();
-                told(&call, connection.execute(statement, values, bounds).await.map(QueryResult::from), "")
+                let ran = execute(&call, &*connection, statement, values).await;
+                told(&call, ran.map(QueryResult::from), "")
             })
         },
     )

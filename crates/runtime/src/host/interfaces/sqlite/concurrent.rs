@@ -1,13 +1,12 @@
 //! The async functions of spin:sqlite 3.1, for guests of WASI 0.3.
 
-use super::{Connection, Failure, RowResult, Value, asked, open, told};
+use super::{Connection, Failure, RowResult, Value, asked, execute, open, told};
 use crate::call::Call;
 use crate::host::interfaces::asking::{Asking, Held, Told};
 use crate::instance::Host;
-use pillion_api::sql::{self, Answer, Bounds};
+use pillion_api::sql::{self, Answer};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 use wasmtime::component::{
     Accessor, Destination, FutureReader, LinkerInstance, Resource, StreamProducer, StreamReader, StreamResult,
@@ -67,16 +66,14 @@ async fn execute_async(
     (handle, statement, values): (Resource<Connection>, String, Vec<Value>),
 ) -> Told<Streamed, Failure> {
     let (connection, call) = begin(task, &handle)?;
-    let values = values.into_iter().map(sql::Value::from).collect();
     // One statement of a call after the other: each may answer with what those before it have left of the call's bytes.
     let turn = call.connections.turn.lock().await;
-    let left = call.hosted.limits().host_buffers.saturating_sub(call.held.load(Ordering::Relaxed));
-    let ran = connection.execute(statement, values, Bounds { deadline: call.deadline, bytes: left }).await;
+    let ran = execute(&call, &*connection, statement, values).await;
     let (answer, end) = match told(&call, ran, "")?.0 {
         Ok(answer) => (answer, Ok(())),
         Err(failure) => (Answer::default(), Err(failure)),
     };
-    let held = Held::new(&call, answer.bytes())?;
+    let held = Held::new(&call, answer.bytes)?;
     drop(turn);
     let rows: Vec<RowResult> = answer.rows.into_iter().map(RowResult::from).collect();
     task.with(|mut access| {
