@@ -18,6 +18,10 @@ const WARM_SLOTS: u32 = 64;
 const WARM_SHARE: u64 = 4;
 /// Memories, tables and core instances that a component has beside its main module.
 const CORE_INSTANCES_PER_INSTANCE: u32 = 8;
+/// Stacks of an instance that serves one call. Each takes two microseconds at the start, for its guard page.
+const STACKS: u32 = 1;
+/// The same of one that serves several: a task of the guest that waits holds its own.
+const STACKS_OF_SERVICES: u32 = 2;
 /// Room of one table in the pool, in elements; `limits.tableElements` can't go past it.
 pub(crate) const POOL_TABLE_ELEMENTS: usize = 1 << 20;
 /// Room of one memory in the pool; `limits.memory` can't go past it.
@@ -95,21 +99,21 @@ pub(crate) fn engine(options: &Options, idle: Idle) -> wasmtime::Result<Engine> 
         kept = idle.bytes(),
         "memories between two calls"
     );
-    Engine::new(&config(options, idle))
+    Engine::new(&config(options, idle, STACKS))
 }
 
 /// An engine for components of WASI 0.3. Its memories stay mapped between two calls only where the budget has room for
 /// that: the other engine's do already.
 pub(crate) fn of_services(options: &Options, idle: Idle, keeps: bool) -> wasmtime::Result<Engine> {
-    let mut config = config(options, if keeps { idle } else { Idle { keep: 0, ..idle } });
+    let mut config = config(options, if keeps { idle } else { Idle { keep: 0, ..idle } }, STACKS_OF_SERVICES);
     config.concurrency_support(true).wasm_component_model_async(true);
     Engine::new(&config)
 }
 
-fn config(options: &Options, idle: Idle) -> Config {
+fn config(options: &Options, idle: Idle, stacks: u32) -> Config {
     let mut config = Config::new();
     config
-        .allocation_strategy(InstanceAllocationStrategy::Pooling(pool(options, idle)))
+        .allocation_strategy(InstanceAllocationStrategy::Pooling(pool(options, idle, stacks)))
         .memory_init_cow(true)
         // A full reservation with its guard lets compiled code do without bounds checks.
         .memory_reservation(POOL_MEMORY as u64)
@@ -128,7 +132,7 @@ fn config(options: &Options, idle: Idle) -> Config {
     config
 }
 
-fn pool(options: &Options, idle: Idle) -> PoolingAllocationConfig {
+fn pool(options: &Options, idle: Idle, stacks: u32) -> PoolingAllocationConfig {
     let instances = options.max_instances.max(1);
     let core = instances.saturating_mul(CORE_INSTANCES_PER_INSTANCE);
     let mut pool = PoolingAllocationConfig::new();
@@ -136,7 +140,7 @@ fn pool(options: &Options, idle: Idle) -> PoolingAllocationConfig {
         .total_component_instances(instances)
         .total_memories(instances.saturating_mul(2))
         .total_tables(instances.saturating_mul(4))
-        .total_stacks(instances.saturating_mul(2))
+        .total_stacks(instances.saturating_mul(stacks))
         .max_core_instances_per_component(MOST_OF_EACH)
         .max_memories_per_component(MOST_OF_EACH)
         .max_tables_per_component(MOST_OF_EACH)
@@ -197,7 +201,7 @@ mod tests {
         // One slot, so that every instance gets the memory of the one before.
         let options = Options { max_instances: 1, ..Options::default() };
         for reset in resets {
-            let mut config = config(&options, Idle::with(&options, reset));
+            let mut config = config(&options, Idle::with(&options, reset), STACKS);
             config.epoch_interruption(false);
             let engine = Engine::new(&config).expect("an engine");
             let binary = wat::parse_str(SECRETS).expect("text");

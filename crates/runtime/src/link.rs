@@ -5,6 +5,7 @@ use crate::instance::Host;
 use crate::{Inspection, host, inspect::Import};
 use pillion_api::{Code, Error};
 use std::collections::BTreeMap;
+use std::sync::OnceLock;
 use wasmtime::component::types::ComponentItem;
 use wasmtime::{Engine, ExternType, Linker, Module, UnknownImportError, component};
 use wasmtime_wasi::p2::{DynInputStream, DynOutputStream, DynPollable, IoError};
@@ -14,16 +15,59 @@ const WASI: [&str; 6] = ["wasi:io", "wasi:cli", "wasi:clocks", "wasi:filesystem"
 /// Missing imports that an error names.
 const MAX_MISSING: usize = 20;
 
-/// WASI preview 1 and WasmEdge's host modules.
-pub(crate) fn core(engine: &Engine) -> wasmtime::Result<Linker<Host>> {
+/// What guests of the first engine can import. Each is made when the first guest asks for it: to fill one takes longer than
+/// many a guest takes to start.
+pub(crate) struct Linkers {
+    engine: Engine,
+    stock_http: bool,
+    core: OnceLock<Linker<Host>>,
+    component: OnceLock<component::Linker<Host>>,
+    workflows: OnceLock<component::Linker<Host>>,
+}
+
+impl Linkers {
+    pub(crate) fn new(engine: &Engine, stock_http: bool) -> Self {
+        let (core, component, workflows) = (OnceLock::new(), OnceLock::new(), OnceLock::new());
+        Self { engine: engine.clone(), stock_http, core, component, workflows }
+    }
+
+    /// WASI preview 1 and WasmEdge's host modules.
+    ///
+    /// # Errors
+    /// [`Code::Internal`], as those below: a name is defined twice.
+    pub(crate) fn core(&self) -> Result<&Linker<Host>, Error> {
+        made(&self.core, || core(&self.engine))
+    }
+
+    /// WASI 0.2 with wasi:http, which is quick for small answers unless it has to be the stock one.
+    pub(crate) fn component(&self) -> Result<&component::Linker<Host>, Error> {
+        made(&self.component, || component(&self.engine, self.stock_http))
+    }
+
+    /// What the code of workflows may import: WASI 0.2, whose context says what it sees, and the history.
+    pub(crate) fn workflows(&self) -> Result<&component::Linker<Host>, Error> {
+        made(&self.workflows, || workflows(&self.engine))
+    }
+}
+
+/// Two that come at the same time make two, of which one stays.
+fn made<T>(place: &OnceLock<T>, make: impl FnOnce() -> wasmtime::Result<T>) -> Result<&T, Error> {
+    if let Some(linker) = place.get() {
+        return Ok(linker);
+    }
+    let failed = |error| Error::new(Code::Internal, format!("what guests can import can't be set up: {error:#}"));
+    let linker = make().map_err(failed)?;
+    Ok(place.get_or_init(|| linker))
+}
+
+fn core(engine: &Engine) -> wasmtime::Result<Linker<Host>> {
     let mut linker = Linker::new(engine);
     wasmtime_wasi::p1::add_to_linker_async(&mut linker, Host::program)?;
     host::add_to_linker(&mut linker)?;
     Ok(linker)
 }
 
-/// WASI 0.2 with wasi:http, which is quick for small answers unless it has to be the stock one.
-pub(crate) fn component(engine: &Engine, stock_http: bool) -> wasmtime::Result<component::Linker<Host>> {
+fn component(engine: &Engine, stock_http: bool) -> wasmtime::Result<component::Linker<Host>> {
     let mut linker = component::Linker::new(engine);
     wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
     wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
@@ -47,8 +91,7 @@ pub(crate) fn service(engine: &Engine) -> wasmtime::Result<component::Linker<Hos
     Ok(linker)
 }
 
-/// What the code of workflows may import: WASI 0.2, whose context says what it sees, and the history.
-pub(crate) fn workflows(engine: &Engine) -> wasmtime::Result<component::Linker<Host>> {
+fn workflows(engine: &Engine) -> wasmtime::Result<component::Linker<Host>> {
     let mut linker = component::Linker::new(engine);
     wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
     host::workflow::add_to_linker(&mut linker)?;

@@ -244,7 +244,7 @@ fn missing_of_binary(shared: &Shared, inspection: &Inspection, binary: &[u8]) ->
         return None;
     }
     let module = Module::new(&shared.target.engine, binary).ok()?;
-    shared.core.instantiate_pre(&module).err().map(drop)
+    shared.linkers.core().ok()?.instantiate_pre(&module).err().map(drop)
 }
 
 fn precompiled(shared: &Shared, file: &[u8], options: &LoadOptions) -> Result<(Inspection, Native), Error> {

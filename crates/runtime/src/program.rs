@@ -93,12 +93,13 @@ fn link_module(
     module: &Module,
     call: Option<&str>,
 ) -> Result<Program, Error> {
-    let missing = link::missing(&shared.core, module);
+    let linker = shared.linkers.core()?;
+    let missing = link::missing(linker, module);
     if !missing.is_empty() {
         let (what, hint) = link::explain(&missing);
         return Err(invalid(what).hint(hint));
     }
-    let pre = shared.core.instantiate_pre(module).map_err(|error| invalid(format!("can't be linked: {error:#}")))?;
+    let pre = linker.instantiate_pre(module).map_err(|error| invalid(format!("can't be linked: {error:#}")))?;
     // A name asks for that function, also of a guest that could be run as a program.
     match (inspection.kind, call) {
         (Some(GuestKind::Command), None) => Ok(Program::Core(pre)),
@@ -158,7 +159,7 @@ fn link_component(
             _ => ServicePre::new(pre).map(Program::Service).map_err(linked),
         };
     }
-    let linker = interfaces::by_shape(&shared.component, component, inspection)?;
+    let linker = interfaces::by_shape(shared.linkers.component()?, component, inspection)?;
     let pre = linker.instantiate_pre(component).map_err(linked)?;
     match inspection.kind {
         Some(GuestKind::Http) => ProxyPre::new(pre).map(Program::Http).map_err(linked),

@@ -3,14 +3,14 @@
 use crate::admission::Gate;
 use crate::cache::{Cache, Target};
 use crate::engine::Idle;
-use crate::instance::Host;
 use crate::limiter::Budget;
+use crate::link::Linkers;
 use crate::programs::Loaded;
 use crate::residents::{self, CodeStats, Residents};
 use crate::services::Later;
 use crate::threads::GuestThreads;
 use crate::ticker::Ticker;
-use crate::{App, AppSpec, DaprHttp, Guest, Inspection, Mode, Options, engine, kind, link, load, threads};
+use crate::{App, AppSpec, DaprHttp, Guest, Inspection, Mode, Options, engine, kind, load, threads};
 use bytes::Bytes;
 use pillion_api::spans::Spans;
 use pillion_api::{Error, Sidecar};
@@ -49,10 +49,7 @@ pub struct LoadOptions {
 /// What everything in the process shares.
 pub(crate) struct Shared {
     pub(crate) target: Target,
-    pub(crate) core: wasmtime::Linker<Host>,
-    pub(crate) component: wasmtime::component::Linker<Host>,
-    /// What the code of workflows may import.
-    pub(crate) workflows: wasmtime::component::Linker<Host>,
+    pub(crate) linkers: Linkers,
     pub(crate) ticker: Ticker,
     pub(crate) threads: GuestThreads,
     pub(crate) cache: Option<Cache>,
@@ -108,9 +105,7 @@ impl Runtime {
             None => None,
         };
         let shared = Arc::new(Shared {
-            core: link::core(&engine).map_err(failed)?,
-            component: link::component(&engine, options.stock_http).map_err(failed)?,
-            workflows: link::workflows(&engine).map_err(failed)?,
+            linkers: Linkers::new(&engine, options.stock_http),
             ticker: Ticker::start(&engine)?,
             threads: GuestThreads::start(options.guest_threads)?,
             cache,

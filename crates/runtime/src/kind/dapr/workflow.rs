@@ -46,7 +46,7 @@ impl WorkflowPre {
             invalid(format!("exports `{}` in another shape: {error:#}", export()))
                 .hint("build it against this version's `wit/`")
         };
-        let confined = link::confined(&shared.workflows, component).map_err(linked)?;
+        let confined = link::confined(shared.linkers.workflows()?, component).map_err(linked)?;
         let confined = confined.instantiate_pre(component).map_err(linked)?;
         let indices = wit::GuestIndices::new(&confined).map_err(linked)?;
         Ok(Self { indices, confined })
