@@ -7,6 +7,7 @@
 mod actors;
 mod address;
 mod admission;
+mod ahead;
 mod app;
 mod artefact;
 mod cache;

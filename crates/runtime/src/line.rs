@@ -67,9 +67,11 @@ pub(crate) enum Who {
     New,
     /// One that had a turn.
     Again,
+    /// Work that can wait until a thread has nothing else to do.
+    Idle,
 }
 
-/// First come, first called, new ones and others in turns.
+/// First come, first called, new ones and others in turns, and what waits for an idle thread after all of them.
 #[derive(Debug, Default)]
 pub(crate) struct Line {
     waiting: Mutex<Waiting>,
@@ -80,6 +82,7 @@ pub(crate) struct Line {
 struct Waiting {
     new: VecDeque<Call>,
     again: VecDeque<Call>,
+    idle: VecDeque<Call>,
     /// Whether the last that was called was a new one.
     was_new: bool,
 }
@@ -87,7 +90,13 @@ struct Waiting {
 impl Waiting {
     fn first(&mut self) -> Option<Call> {
         self.was_new = !self.new.is_empty() && (!self.was_new || self.again.is_empty());
-        if self.was_new { self.new.pop_front() } else { self.again.pop_front() }
+        let called = if self.was_new { self.new.pop_front() } else { self.again.pop_front() };
+        called.or_else(|| self.idle.pop_front())
+    }
+
+    /// Whether a guest stands here.
+    fn has_guests(&self) -> bool {
+        !(self.new.is_empty() && self.again.is_empty())
     }
 }
 
@@ -109,24 +118,31 @@ impl Line {
             Who::Alone => waiting.new.push_front(call),
             Who::New => waiting.new.push_back(call),
             Who::Again => waiting.again.push_back(call),
+            Who::Idle => waiting.idle.push_back(call),
         }
         drop(waiting);
         self.came.notify_one();
     }
 
-    /// Whether somebody stands here.
+    /// Whether a guest stands here.
     fn is_long(&self) -> bool {
+        self.waiting().has_guests()
+    }
+
+    /// Whether nobody does, and nothing waits for that.
+    fn is_empty(&self) -> bool {
         let waiting = self.waiting();
-        !(waiting.new.is_empty() && waiting.again.is_empty())
+        !waiting.has_guests() && waiting.idle.is_empty()
     }
 
     /// Calls up one guest after the other, for ever. Each thread of the guests needs one task for this.
     pub(crate) async fn call_up(self: Arc<Self>) {
         loop {
-            while !self.is_long() {
+            while self.is_empty() {
                 self.came.notified().await;
             }
-            if !lets_in() {
+            // What waits for an idle thread lets the sockets go first, too.
+            if !self.is_long() || !lets_in() {
                 // Comes back after a look at sockets and timers, but before what became ready by it.
                 yield_now().await;
                 behind_the_ready().await;
@@ -191,9 +207,10 @@ mod tests {
 
     #[test]
     fn new_ones_and_others_are_called_in_turns_and_the_only_call_of_a_guest_first() {
-        use Who::{Again, Alone, New};
+        use Who::{Again, Alone, Idle, New};
         assert_eq!(called(&[Again, Again, Again, New, New]), [3, 0, 4, 1, 2]);
         assert_eq!(called(&[New, New, Alone, Again]), [2, 3, 0, 1]);
+        assert_eq!(called(&[Idle, Again, Idle, New]), [3, 1, 0, 2]);
         assert_eq!(called(&[]), [0; 0]);
     }
 

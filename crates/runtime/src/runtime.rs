@@ -20,6 +20,9 @@ use std::sync::{Arc, OnceLock};
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 
+/// One in so many of all instances may be made ahead.
+const AHEAD_SHARE: u32 = 8;
+
 /// Why a runtime can't be made.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
@@ -56,6 +59,8 @@ pub(crate) struct Shared {
     pub(crate) residents: Residents,
     pub(crate) models: Registry,
     pub(crate) inference: Arc<Semaphore>,
+    /// Places of instances that are made ahead.
+    pub(crate) ahead: Arc<Semaphore>,
     pub(crate) budget: Arc<Budget>,
     pub(crate) process: Gate,
     pub(crate) options: Options,
@@ -111,6 +116,7 @@ impl Runtime {
             cache,
             residents: Residents::new(&options),
             models: Registry::new(options.models),
+            ahead: Arc::new(Semaphore::new((options.max_instances / AHEAD_SHARE) as usize)),
             inference: Arc::new(Semaphore::new(options.inference_threads.max(1))),
             // What idle memories keep is taken from what live ones may have.
             budget: Budget::new(options.memory_budget - idle.bytes()),

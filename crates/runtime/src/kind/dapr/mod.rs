@@ -16,9 +16,10 @@ pub(crate) use invocation::invoke;
 use crate::call::Call;
 use crate::inspect::invalid;
 use crate::instance::{self, Host, Wasi, in_time};
+use crate::kept::Kept;
 use crate::program::Program;
 use crate::runtime::Shared;
-use crate::{Inspection, code, trap};
+use crate::{Inspection, ahead, code, trap};
 use pillion_api::{Code, Error};
 use pillion_wit::exports::pillion::dapr;
 use std::pin::pin;
@@ -141,15 +142,30 @@ pub(crate) async fn handle<E: Event>(call: &Arc<Call>, event: E) -> Result<E::An
 }
 
 async fn in_instance<E: Event>(call: &Arc<Call>, pre: &DaprPre, event: E) -> Result<E::Answer, Error> {
-    let wasi = Wasi::handler(call).map_err(|error| super::command::preopen_failed(call, &error))?;
-    let mut store = instance::store_of(call, wasi);
+    let (mut store, ready) = match call.hosted.kept.take() {
+        Some(Kept { mut store, started, .. }) => {
+            instance::renew(&mut store, call);
+            (store, Some(started))
+        }
+        None => {
+            let wasi = Wasi::handler(call).map_err(|error| super::command::preopen_failed(call, &error))?;
+            (instance::store_of(call, wasi), None)
+        }
+    };
     let work = async {
-        let instance = pre.pre.instantiate_async(&mut store).await?;
+        let started = match ready {
+            Some(started) => started,
+            None => ahead::start(call, &mut store).await?,
+        };
+        let instance = started.handlers()?;
         event.hand(&mut store, &instance, pre).await.transpose()
     };
     let outcome = in_time(call, pin!(work)).await;
     call.hosted.counters.memory(store.data().limiter.bytes());
     let last_line = store.data_mut().last_line();
+    if outcome.is_ok() {
+        ahead::prepare(&call.hosted);
+    }
     match outcome {
         Ok(Some(Ok(answer))) => Ok(answer),
         Ok(Some(Err(why))) => Err(failed(call, E::HANDLER, &why)),

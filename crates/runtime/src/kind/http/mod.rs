@@ -7,14 +7,14 @@ mod service;
 pub(crate) mod shared;
 
 use crate::admission::Permit;
+use crate::ahead::{self, Started};
 use crate::call::Call;
 use crate::guest::Mode;
 use crate::host::http::{Answer, Exchange, QuickView, wasi_error};
 use crate::instance::{self, Host, Wasi, in_time};
 use crate::kept::Kept;
-use crate::program::Program;
 use crate::threads::Task;
-use crate::{code, trap};
+use crate::trap;
 use http::{HeaderValue, Request, Response, header};
 use http_body_util::BodyExt;
 use pillion_api::{Body, Code, Error, scope};
@@ -96,9 +96,9 @@ fn no_response(call: &Call, why: &str) -> Error {
 
 async fn run(call: &Arc<Call>, request: Request<Body>, exchange: Arc<Exchange>) -> Ended {
     let (mut store, kept) = match call.hosted.kept.take() {
-        Some(Kept { mut store, proxy, calls }) => {
+        Some(Kept { mut store, started, calls, .. }) => {
             instance::renew(&mut store, call);
-            (store, Some((proxy, calls)))
+            (store, Some((started, calls)))
         }
         None => match Wasi::handler(call) {
             Ok(wasi) => (instance::store_of(call, wasi), None),
@@ -111,7 +111,9 @@ async fn run(call: &Arc<Call>, request: Request<Body>, exchange: Arc<Exchange>) 
     let last_line = store.data_mut().last_line();
     let result = match outcome {
         Ok((proxy, calls)) => {
-            call.hosted.kept.keep(&call.hosted, Kept { store, proxy, calls });
+            let started = Started::Proxy(proxy);
+            call.hosted.kept.keep(&call.hosted, Kept { store, started, calls, place: None });
+            ahead::prepare(&call.hosted);
             Ok(())
         }
         Err(error) => Err(trap::error(call, store.data(), &error, &last_line)),
@@ -126,7 +128,7 @@ async fn run(call: &Arc<Call>, request: Request<Body>, exchange: Arc<Exchange>) 
 async fn handle(
     call: &Call,
     store: &mut Store<Host>,
-    kept: Option<(Proxy, u32)>,
+    kept: Option<(Started, u32)>,
     request: Request<Body>,
     exchange: Arc<Exchange>,
 ) -> wasmtime::Result<(Proxy, u32)> {
@@ -137,13 +139,11 @@ async fn handle(
         true => stock(call, store.data_mut(), request, exchange)?,
         false => store.data_mut().quick.start(request, exchange),
     };
-    let (proxy, calls) = match kept {
+    let (started, calls) = match kept {
         Some(kept) => kept,
-        None => match &*code::program(call).await? {
-            Program::Http(pre) => (Proxy::P2(pre.instantiate_async(&mut *store).await?), 0),
-            _ => wasmtime::bail!("the guest is no handler of requests"),
-        },
+        None => (ahead::start(call, store).await?, 0),
     };
+    let proxy = started.proxy()?;
     let Proxy::P2(handler) = &proxy else { wasmtime::bail!("an instance of 0.3 is called by 0.2") };
     handler.wasi_http_incoming_handler().call_handle(store, request, response).await?;
     Ok((proxy, calls + 1))

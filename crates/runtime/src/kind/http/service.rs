@@ -2,12 +2,11 @@
 //! loop of its store until none is left.
 
 use super::{answered_with, with_authority};
+use crate::ahead::{self, Started};
 use crate::call::Call;
-use crate::code;
 use crate::guest::Mode;
 use crate::host::http::{Answer, Exchange, wasi_error};
 use crate::instance::Host;
-use crate::program::Program;
 use futures_channel::oneshot;
 use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{Request, Uri, header};
@@ -24,14 +23,15 @@ use wasmtime_wasi_http::{WasiBody, WasiHttpView};
 pub(super) async fn handle(
     call: &Call,
     store: &mut Store<Host>,
-    kept: Option<(Proxy, u32)>,
+    kept: Option<(Started, u32)>,
     request: Request<Body>,
     exchange: Arc<Exchange>,
 ) -> wasmtime::Result<(Proxy, u32)> {
-    let (proxy, calls) = match kept {
+    let (started, calls) = match kept {
         Some(kept) => kept,
-        None => (instance(call, store).await?, 0),
+        None => (ahead::start(call, store).await?, 0),
     };
+    let proxy = started.proxy()?;
     let (sender, answer) = oneshot::channel();
     let prepared = Prepared::new(store.as_context_mut(), &proxy, absolute(request, call), Host::http, sender)?;
     let is_kept = matches!(call.hosted.spec.guest.mode(), Mode::Reuse { .. });
@@ -50,14 +50,6 @@ pub(super) async fn handle(
     });
     served.await??;
     Ok((proxy, calls + 1))
-}
-
-/// A new instance.
-pub(super) async fn instance(call: &Call, store: &mut Store<Host>) -> wasmtime::Result<Proxy> {
-    match &*code::program(call).await? {
-        Program::Service(pre) => pre.instantiate_async(store).await.map(Proxy::P3),
-        _ => wasmtime::bail!("the guest is no handler of WASI 0.3"),
-    }
 }
 
 /// What the guest itself answered in place of a response; a trap stays one.

@@ -5,9 +5,10 @@
 //! every call of its instance.
 
 use super::body::{self, Timed};
-use super::service::{self, absolute, refusal};
+use super::service::{absolute, refusal};
 use super::{Ended, no_response};
 use crate::admission::Permit;
+use crate::ahead::{self, Started};
 use crate::call::{Call, Hosted};
 use crate::guest::Mode;
 use crate::host::http::Exchange;
@@ -128,8 +129,8 @@ impl HandlerState for Guests {
         let room = Room::new(calls, at_once, call.deadline);
         let wasi = Wasi::handler(&call).map_err(|error| command::preopen_failed(&call, &error))?;
         let mut store = instance::store_of_room(&call, wasi, &room);
-        let started = in_time(&call, pin!(service::instance(&call, &mut store))).await;
-        let proxy = match started {
+        let started = in_time(&call, pin!(ahead::start(&call, &mut store))).await;
+        let proxy = match started.and_then(Started::proxy) {
             Ok(proxy) => proxy,
             Err(error) => {
                 let last_line = store.data_mut().last_line();
