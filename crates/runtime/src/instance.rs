@@ -130,7 +130,7 @@ impl Host {
     /// Another call of the same guest. WASI stays as the guest knows it; what it says goes into the new call's log.
     fn renew(&mut self, call: &Arc<Call>) {
         self.call = Arc::clone(call);
-        self.hooks = Hooks(Arc::clone(call));
+        self.hooks = Hooks::new(Arc::clone(call));
         self.quick = Quick::default();
         self.running = Some(running(call));
         if let Wasi::Handler(handler) = &mut self.wasi {
@@ -153,7 +153,7 @@ impl Host {
     /// What the guest asks for next is for the call that began with this task, or for none that is known.
     pub(crate) fn ask_for(&mut self, root: Option<GuestTaskId>) {
         if self.is_shared() {
-            self.hooks = Hooks(self.call_of(root));
+            self.hooks = Hooks::new(self.call_of(root));
         }
     }
 
@@ -253,7 +253,7 @@ pub(crate) fn store_of(call: &Arc<Call>, mut wasi: Wasi) -> Store<Host> {
     let host = Host {
         wasi,
         http,
-        hooks: Hooks(Arc::clone(call)),
+        hooks: Hooks::new(Arc::clone(call)),
         quick: Quick::default(),
         limiter: Limiter::new(limits, Arc::clone(&shared.budget)),
         sessions: Sessions::default(),

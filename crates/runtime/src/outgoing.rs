@@ -7,14 +7,15 @@ use crate::dial::{self, HttpClient, Prohibited};
 use crate::hosts::{Hosts, normal_host};
 use crate::limits::key;
 use crate::spec::DaprHttp;
-use crate::threads::Task;
+use crate::threads::{self, Task};
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, Uri, header};
 use http_body_util::BodyExt;
 use pillion_api::sql::Databases;
-use pillion_api::{Body, Code, Error, Invocation, Sidecar, Target, body, path};
+use pillion_api::{Body, Code, Error, Invocation, Sidecar, Target, body, path, scope};
 use std::collections::HashMap;
 use std::error::Error as _;
 use std::sync::{Arc, OnceLock};
+use std::task::{Context, Poll, Waker};
 use tokio::sync::Semaphore;
 use wasmtime_wasi_http::{DEFAULT_FORBIDDEN_HEADERS, Error as WasiError, RequestOptions, WasiBody, WasiHttpHooks};
 
@@ -235,7 +236,45 @@ fn destination(uri: &Uri, dapr_ports: &HashMap<u16, String>) -> Destination {
 }
 
 /// The hooks of wasi:http of one call.
-pub(crate) struct Hooks(pub(crate) Arc<Call>);
+pub(crate) struct Hooks {
+    call: Arc<Call>,
+    at_once: AtOnce,
+}
+
+type Answered = Result<Response<WasiBody>, WasiError>;
+
+/// Whether the next request is looked after while its guest waits for nothing but the host function.
+#[derive(Default)]
+enum AtOnce {
+    #[default]
+    No,
+    Wanted,
+    Answered(Box<Answered>),
+}
+
+impl Hooks {
+    pub(crate) fn new(call: Arc<Call>) -> Self {
+        Self { call, at_once: AtOnce::No }
+    }
+
+    /// The next request is begun when it is sent, and what answers in this process without a wait has answered then: no task
+    /// is needed for it, and the guest need not be left.
+    pub(crate) fn want_at_once(&mut self) {
+        self.at_once = AtOnce::Wanted;
+    }
+
+    /// The answer that was there at once. What the request was sent by waits for ever then.
+    pub(crate) fn answered(&mut self) -> Option<Answered> {
+        match std::mem::take(&mut self.at_once) {
+            AtOnce::Answered(answer) => Some(*answer),
+            AtOnce::No | AtOnce::Wanted => None,
+        }
+    }
+
+    fn stays_here(&self, uri: &Uri) -> bool {
+        self.call.hosted.outgoing.as_ref().is_some_and(|outgoing| outgoing.stays_here(uri))
+    }
+}
 
 type Io = Box<dyn Future<Output = Result<(), WasiError>> + Send>;
 type Sending = Box<dyn Future<Output = Result<(Response<WasiBody>, Io), WasiError>> + Send>;
@@ -252,11 +291,18 @@ impl WasiHttpHooks for Hooks {
     }
 
     fn send_request(&mut self, request: Request<WasiBody>, options: Option<RequestOptions>, _: Io) -> Sending {
-        let call = Arc::clone(&self.0);
-        Box::new(async move {
-            let response = send(call, request, options.unwrap_or_default()).await?;
-            Ok((response, Box::new(std::future::ready(Ok(()))) as Io))
-        })
+        let stays = self.stays_here(request.uri());
+        let work = send(Arc::clone(&self.call), stays, request, options.unwrap_or_default());
+        let mut work = Box::pin(scope::within_current(work));
+        if stays && matches!(self.at_once, AtOnce::Wanted) {
+            let _within = threads::within_guest();
+            // Who is woken in vain here asks again as a task.
+            if let Poll::Ready(answer) = work.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+                self.at_once = AtOnce::Answered(Box::new(answer));
+                return Box::new(std::future::pending());
+            }
+        }
+        Box::new(async move { Ok((work.await?, Box::new(std::future::ready(Ok(()))) as Io)) })
     }
 }
 
@@ -264,6 +310,7 @@ impl WasiHttpHooks for Hooks {
 /// hand it over and back costs more than many an answer.
 async fn send(
     call: Arc<Call>,
+    stays: bool,
     request: Request<WasiBody>,
     options: RequestOptions,
 ) -> Result<Response<WasiBody>, WasiError> {
@@ -271,7 +318,6 @@ async fn send(
     let request = request.map(|body| outgoing_body(body, limit));
     let Some(outgoing) = call.hosted.outgoing.clone() else { return Err(WasiError::HttpRequestDenied) };
     let of_task = Arc::clone(&call);
-    let stays = outgoing.stays_here(request.uri());
     let work = async move { outgoing.send(&of_task, request).await };
     let work = async {
         match stays {

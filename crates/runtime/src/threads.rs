@@ -17,11 +17,36 @@ const GLOBAL_QUEUE_INTERVAL: u32 = 2;
 /// line, so that this costs little and is often enough for what is quick.
 const EVENT_INTERVAL: u32 = 8;
 
-thread_local!(static RUNS_GUESTS: Cell<bool> = const { Cell::new(false) });
+thread_local! {
+    static RUNS_GUESTS: Cell<bool> = const { Cell::new(false) };
+    static IS_WITHIN_GUEST: Cell<bool> = const { Cell::new(false) };
+}
 
 /// Whether the calling thread is one that runs guests.
 pub(crate) fn runs_guests() -> bool {
     RUNS_GUESTS.with(Cell::get)
+}
+
+/// Whether the calling thread is in a host function that a guest waits for.
+pub(crate) fn is_within_guest() -> bool {
+    IS_WITHIN_GUEST.with(Cell::get)
+}
+
+/// Says that it is, until the answer is dropped.
+pub(crate) fn within_guest() -> WithinGuest {
+    WithinGuest { before: IS_WITHIN_GUEST.replace(true) }
+}
+
+/// See [`within_guest`].
+#[derive(Debug)]
+pub(crate) struct WithinGuest {
+    before: bool,
+}
+
+impl Drop for WithinGuest {
+    fn drop(&mut self) {
+        IS_WITHIN_GUEST.set(self.before);
+    }
 }
 
 /// Owns the threads.

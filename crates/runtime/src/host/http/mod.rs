@@ -18,6 +18,7 @@ pub(crate) use answer::{Answer, Exchange, Whole};
 pub(crate) use incoming_body::wasi_error;
 
 use crate::instance::Host;
+use crate::outgoing::Hooks;
 use incoming::Request;
 use incoming_body::Inbox;
 use outgoing_body::Outbox;
@@ -92,6 +93,10 @@ impl QuickView<'_> {
 
     fn table(&mut self) -> &mut ResourceTable {
         self.0.table()
+    }
+
+    fn hooks(&mut self) -> &mut Hooks {
+        self.0.http_parts().2
     }
 }
 

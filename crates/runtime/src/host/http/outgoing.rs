@@ -33,7 +33,16 @@ impl outgoing_handler::Host for QuickView<'_> {
         request: Resource<HostOutgoingRequest>,
         options: Option<Resource<RequestOptions>>,
     ) -> HttpResult<Resource<HostFutureIncomingResponse>> {
-        outgoing_handler::Host::handle(&mut self.stock(), request, options)
+        self.hooks().want_at_once();
+        let sent = outgoing_handler::Host::handle(&mut self.stock(), request, options);
+        let answered = self.hooks().answered();
+        let response = sent?;
+        if let Some(answer) = answered {
+            let nothing_to_do = wasmtime_wasi::runtime::spawn(std::future::ready(()));
+            let answer = answer.map(|answer| (answer, nothing_to_do));
+            *self.table().get_mut(&response).map_err(HttpError::trap)? = HostFutureIncomingResponse::Ready(answer);
+        }
+        Ok(response)
     }
 }
 
