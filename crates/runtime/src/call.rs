@@ -27,7 +27,7 @@ use std::time::{Duration, Instant};
 /// The thread of a guest sees the deadline first; this one speaks up where a bulk operation holds that thread.
 const EDGE_GRACE: Duration = Duration::from_millis(20);
 /// A call that takes less on average is a quick one: also one that calls another which is quick.
-const QUICK: Duration = Duration::from_micros(100);
+const QUICK: Duration = Duration::from_micros(150);
 /// The longest request id that is taken over from a client.
 const MAX_REQUEST_ID: usize = 64;
 

@@ -8,14 +8,18 @@ use crate::hosts::{Hosts, normal_host};
 use crate::limits::key;
 use crate::spec::DaprHttp;
 use crate::threads::{self, Task};
+use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, Uri, header};
+use http_body::{Body as _, Frame, SizeHint};
 use http_body_util::BodyExt;
 use pillion_api::sql::Databases;
 use pillion_api::{Body, Code, Error, Invocation, Sidecar, Target, body, path, scope};
 use std::collections::HashMap;
 use std::error::Error as _;
+use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Waker, ready};
+use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 use wasmtime_wasi_http::{DEFAULT_FORBIDDEN_HEADERS, Error as WasiError, RequestOptions, WasiBody, WasiHttpHooks};
 
@@ -315,7 +319,8 @@ async fn send(
     options: RequestOptions,
 ) -> Result<Response<WasiBody>, WasiError> {
     let limit = call.hosted.limits().outgoing_body;
-    let request = request.map(|body| outgoing_body(body, limit));
+    let read_out = |body| if stays { ReadOut(Some(body)).boxed_unsync() } else { body };
+    let request = request.map(|body| outgoing_body(read_out(body), limit));
     let Some(outgoing) = call.hosted.outgoing.clone() else { return Err(WasiError::HttpRequestDenied) };
     let of_task = Arc::clone(&call);
     let work = async move { outgoing.send(&of_task, request).await };
@@ -336,6 +341,46 @@ async fn send(
 fn outgoing_body(body: WasiBody, limit: u64) -> Body {
     let body = body.map_err(|error| Error::new(Code::BodyRead, error.to_string())).boxed_unsync();
     body::limited(body, limit)
+}
+
+/// The body of a request that stays in this process. Who answers may leave it unread, and a guest that still writes it must
+/// not take that for a failure: the rest is read and thrown away, as long as there is a guest that writes it.
+struct ReadOut(Option<WasiBody>);
+
+impl http_body::Body for ReadOut {
+    type Data = Bytes;
+    type Error = WasiError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, WasiError>>> {
+        let Some(body) = &mut self.0 else { return Poll::Ready(None) };
+        let frame = ready!(Pin::new(body).poll_frame(context));
+        if !matches!(frame, Some(Ok(_))) {
+            self.0 = None;
+        }
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.0.as_ref().is_none_or(http_body::Body::is_end_stream)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.0.as_ref().map_or(SizeHint::with_exact(0), http_body::Body::size_hint)
+    }
+}
+
+impl Drop for ReadOut {
+    fn drop(&mut self) {
+        let rest = self.0.take().filter(|body| !body.is_end_stream());
+        if let Some(mut rest) = rest
+            && let Ok(here) = Handle::try_current()
+        {
+            here.spawn(async move { while let Some(Ok(_)) = rest.frame().await {} });
+        }
+    }
 }
 
 fn incoming_body(body: Body, limit: u64) -> WasiBody {

@@ -227,6 +227,34 @@ async fn an_address_that_is_named_itself_is_reached() {
     assert!(hits.load(std::sync::atomic::Ordering::SeqCst) >= 1);
 }
 
+/// Answers without a look at the request's body.
+fn careless(waits: bool) -> DaprHttp {
+    Arc::new(move |request| {
+        Box::pin(async move {
+            drop(request);
+            if waits {
+                tokio::task::yield_now().await;
+            }
+            Response::new(body::full("ok"))
+        })
+    })
+}
+
+#[tokio::test]
+async fn a_body_that_nobody_reads_is_no_failure_of_the_guest_that_writes_it() {
+    let runtime = runtime();
+    let large = "x".repeat(3 << 20);
+    for waits in [false, true] {
+        let way = caller(&runtime, &[], careless(waits), &[3500]);
+        for sent in ["", "ping", &large] {
+            let request = Request::post("/").header("x-url", "http://localhost:3500/");
+            let request = request.body(body::full(sent.to_owned())).expect("a request");
+            let (_, answer) = call(&way.app, request).await.expect("an answer");
+            assert_eq!(&answer[..], b"status 200\nok", "{} bytes, waits: {waits}", sent.len());
+        }
+    }
+}
+
 #[tokio::test]
 async fn host_calls_are_counted() {
     let runtime = runtime();

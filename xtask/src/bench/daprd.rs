@@ -19,6 +19,10 @@ const HOP: &str = "guest to guest, in process";
 const HOP_DAPRD: &str = "guest to guest, through daprd";
 const FRONT: &str = "the calling guest, which calls nobody";
 const BACK: &str = "the called guest alone";
+/// Where apps run.
+const APPS: &str = "1";
+/// The core of the load, which leaves most of it to a daprd.
+const BESIDE: &str = "0";
 /// The app of the calls between guests.
 const SHOP: &str = "shop";
 
@@ -44,26 +48,31 @@ pub(super) fn run(rounds: usize) -> Result<()> {
     let places = Places::build()?;
     let mut report = places::head("Beside a real daprd", "daprd")?;
     report.push_str(&format!("daprd 1.16.0, without metrics and traces, and the app on core 1, the load with {CONNECTIONS} connections on core 0; rounds interleaved, {SECONDS} s\neach; medians. CPU is that of daprd and the app together, from the kernel. Apps answer `hello world`.\n\n"));
-    let through = measure(&places, &invocations(&places, &tools)?, rounds)?;
+    let through = measure(&places, &invocations(&places, &tools, APPS)?, rounds)?;
     report.push_str(&format!("## Service invocation through one daprd\n\n{}\n", micros_table(&through, &[NATIVE])));
+    let apart = measure(&places, &invocations(&places, &tools, BESIDE)?, rounds)?;
+    report.push_str(&format!(
+        "## The same with a core for the app\n\ndaprd is on core 0 with the load, the app alone on core 1.\n\n{}\n",
+        micros_table(&apart, &[NATIVE])
+    ));
     let between = measure(&places, &hops(&places, &tools)?, rounds)?;
     report.push_str(&format!(
         "## A guest calls another of its app\n\nThe calling guest sends `GET /v1.0/invoke/{SHOP}/method/back` to its Dapr port. The cost of the call, with the run of the\ncalled guest, is what the request takes beyond one that makes the guest call nobody.\n\n{}\n",
         micros_table(&between, &[])
     ));
-    report.push_str(&format!("## Reach\n\nRatios of CPU, by round.\n\n{}", judge(&through, &between).table()));
+    report.push_str(&format!("## Reach\n\nRatios of CPU, by round.\n\n{}", judge(&through, &apart, &between).table()));
     places::keep("daprd", &report, &[])
 }
 
 /// The same request through daprd to a native app and to this program.
-fn invocations(places: &Places, tools: &Path) -> Result<Vec<Contender>> {
+fn invocations(places: &Places, tools: &Path, core: &str) -> Result<Vec<Contender>> {
     let (app, address) = anchors::printing(&[places.program("native-hyper")])?;
     let port = address.trim_end_matches('/').rsplit(':').next().and_then(|port| port.parse().ok());
     let ports = Ports { app: port.ok_or("the native app says no port")?, ..free_ports()? };
     let url = invoke_url(ports, "hello", "hello");
     let mut contenders = vec![Contender {
         name: NATIVE,
-        servers: vec![app, start_daprd(places, tools, "hello", ports)?],
+        servers: vec![app, start_daprd(places, tools, core, "hello", ports)?],
         url,
         header: None,
     }];
@@ -72,7 +81,7 @@ fn invocations(places: &Places, tools: &Path) -> Result<Vec<Contender>> {
         let ports = free_ports()?;
         let wasm = format!("      guests: {{ hello: {{ source: {hello}, mode: {mode} }} }}\n");
         let app = serve(places, "hello", mode, &wasm, ports)?;
-        let servers = vec![app, start_daprd(places, tools, "hello", ports)?];
+        let servers = vec![app, start_daprd(places, tools, core, "hello", ports)?];
         contenders.push(Contender { name, servers, url: invoke_url(ports, "hello", "hello"), header: None });
     }
     Ok(contenders)
@@ -94,7 +103,7 @@ fn hops(places: &Places, tools: &Path) -> Result<Vec<Contender>> {
         header: calls.then(|| format!("x-url={}", invoke_url(ports, SHOP, "back"))),
     };
     let app = serve(places, SHOP, "through", &wasm, through)?;
-    let servers = vec![app, start_daprd(places, tools, SHOP, through)?];
+    let servers = vec![app, start_daprd(places, tools, APPS, SHOP, through)?];
     Ok(vec![
         contender(BACK, vec![up(places, "back", &wasm, back_alone)?], back_alone, "/back", false),
         contender(FRONT, vec![up(places, "front", &wasm, front_alone)?], front_alone, "/front", false),
@@ -124,7 +133,7 @@ fn serve(places: &Places, app_id: &str, name: &str, wasm: &str, ports: Ports) ->
     Server::start_at(&command, root(), ports.app)
 }
 
-fn start_daprd(places: &Places, tools: &Path, app_id: &str, ports: Ports) -> Result<Server> {
+fn start_daprd(places: &Places, tools: &Path, core: &str, app_id: &str, ports: Ports) -> Result<Server> {
     let config = places.scratch.join("daprd.yaml");
     let names = places.scratch.join(format!("names-{}.db", ports.http));
     // By a file: daprd's default finds names by multicast.
@@ -153,7 +162,7 @@ fn start_daprd(places: &Places, tools: &Path, app_id: &str, ports: Ports) -> Res
             .into_iter()
             .chain(flags)
             .collect();
-    Server::start_at(&command, root(), ports.http)
+    Server::start_on(core, &command, root(), ports.http)
 }
 
 fn free_ports() -> Result<Ports> {
@@ -188,12 +197,19 @@ fn measure(places: &Places, contenders: &[Contender], rounds: usize) -> Result<V
     Ok(ways)
 }
 
-fn judge(through: &[Way], between: &[Way]) -> Reaches {
-    let way = |name: &str| through.iter().chain(between).find(|way| way.name == name);
+fn judge(through: &[Way], apart: &[Way], between: &[Way]) -> Reaches {
+    fn find<'a>(ways: &'a [Way], name: &str) -> Option<&'a Way> {
+        ways.iter().find(|way| way.name == name)
+    }
     let cpu = |seen: &Seen| seen.cpu_ms;
     let mut reaches = Reaches::default();
-    reaches.ratio("pillion / a native app, through one daprd", 1.10, way(FRESH), way(NATIVE), cpu);
-    reaches.ratio("the same, mode: reuse", 1.10, way(REUSE), way(NATIVE), cpu);
+    for (ways, of) in [(through, "on one core"), (apart, "the app on its own core")] {
+        let way = |name| find(ways, name);
+        let ratio = format!("pillion / a native app, through one daprd, {of}");
+        reaches.ratio(&ratio, 1.10, way(FRESH), way(NATIVE), cpu);
+        reaches.ratio(&format!("{ratio}, mode: reuse"), 1.10, way(REUSE), way(NATIVE), cpu);
+    }
+    let way = |name| find(between, name);
     if let (Some(front), Some(hop), Some(daprd)) = (way(FRONT), way(HOP), way(HOP_DAPRD)) {
         let rounds = front.rounds.iter().zip(&hop.rounds).zip(&daprd.rounds);
         let ratios = rounds.map(|((front, hop), daprd)| (hop.cpu_ms - front.cpu_ms) / (daprd.cpu_ms - front.cpu_ms));
