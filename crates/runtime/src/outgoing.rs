@@ -65,6 +65,16 @@ enum Destination {
     Outside,
 }
 
+/// Who has to do with a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Whereabouts {
+    /// This process alone, without a socket.
+    Here,
+    /// A sidecar that is another process.
+    Sidecar,
+    Outside,
+}
+
 impl Outgoing {
     pub(crate) fn new(
         app: &Arc<str>,
@@ -79,9 +89,13 @@ impl Outgoing {
         Self { app: Arc::clone(app), sidecar, dapr_http, dapr_ports, hosts, client: OnceLock::new(), places, databases }
     }
 
-    /// Whether a request is answered in this process, without a socket.
-    fn stays_here(&self, uri: &Uri) -> bool {
-        self.sidecar.is_in_process() && destination(uri, &self.dapr_ports) != Destination::Outside
+    /// Where a request is looked after.
+    fn whereabouts(&self, uri: &Uri) -> Whereabouts {
+        match destination(uri, &self.dapr_ports) {
+            Destination::Outside => Whereabouts::Outside,
+            Destination::App(_) | Destination::Dapr if self.sidecar.is_in_process() => Whereabouts::Here,
+            Destination::App(_) | Destination::Dapr => Whereabouts::Sidecar,
+        }
     }
 
     /// Who answers what the guests ask of Dapr.
@@ -274,10 +288,6 @@ impl Hooks {
             AtOnce::No | AtOnce::Wanted => None,
         }
     }
-
-    fn stays_here(&self, uri: &Uri) -> bool {
-        self.call.hosted.outgoing.as_ref().is_some_and(|outgoing| outgoing.stays_here(uri))
-    }
 }
 
 type Io = Box<dyn Future<Output = Result<(), WasiError>> + Send>;
@@ -295,10 +305,13 @@ impl WasiHttpHooks for Hooks {
     }
 
     fn send_request(&mut self, request: Request<WasiBody>, options: Option<RequestOptions>, _: Io) -> Sending {
-        let stays = self.stays_here(request.uri());
-        let work = send(Arc::clone(&self.call), stays, request, options.unwrap_or_default());
+        let Some(outgoing) = self.call.hosted.outgoing.clone() else {
+            return Box::new(std::future::ready(Err(WasiError::HttpRequestDenied)));
+        };
+        let whereabouts = outgoing.whereabouts(request.uri());
+        let work = send(Arc::clone(&self.call), outgoing, whereabouts, request, options.unwrap_or_default());
         let mut work = Box::pin(scope::within_current(work));
-        if stays && matches!(self.at_once, AtOnce::Wanted) {
+        if whereabouts == Whereabouts::Here && matches!(self.at_once, AtOnce::Wanted) {
             let _within = threads::within_guest();
             // Who is woken in vain here asks again as a task.
             if let Poll::Ready(answer) = work.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
@@ -314,20 +327,24 @@ impl WasiHttpHooks for Hooks {
 /// hand it over and back costs more than many an answer.
 async fn send(
     call: Arc<Call>,
-    stays: bool,
+    outgoing: Arc<Outgoing>,
+    whereabouts: Whereabouts,
     request: Request<WasiBody>,
     options: RequestOptions,
 ) -> Result<Response<WasiBody>, WasiError> {
     let limit = call.hosted.limits().outgoing_body;
-    let read_out = |body| if stays { ReadOut(Some(body)).boxed_unsync() } else { body };
-    let request = request.map(|body| outgoing_body(read_out(body), limit));
-    let Some(outgoing) = call.hosted.outgoing.clone() else { return Err(WasiError::HttpRequestDenied) };
+    let request = request.map(|body| match whereabouts {
+        Whereabouts::Outside => outgoing_body(body, limit),
+        Whereabouts::Here | Whereabouts::Sidecar => outgoing_body(ReadOut(Some(body)).boxed_unsync(), limit),
+    });
     let of_task = Arc::clone(&call);
     let work = async move { outgoing.send(&of_task, request).await };
     let work = async {
-        match stays {
-            true => work.await,
-            false => Task::of(call.edge.spawn(work)).await.unwrap_or(Err(WasiError::InternalError(None))),
+        match whereabouts {
+            Whereabouts::Here => work.await,
+            Whereabouts::Sidecar | Whereabouts::Outside => {
+                Task::of(call.edge.spawn(work)).await.unwrap_or(Err(WasiError::InternalError(None)))
+            }
         }
     };
     let wait = options.connect_timeout.into_iter().chain(options.first_byte_timeout).sum::<std::time::Duration>();
@@ -343,7 +360,7 @@ fn outgoing_body(body: WasiBody, limit: u64) -> Body {
     body::limited(body, limit)
 }
 
-/// The body of a request that stays in this process. Who answers may leave it unread, and a guest that still writes it must
+/// The body of a request to Dapr or another app. Who answers may leave it unread, and a guest that still writes it must
 /// not take that for a failure: the rest is read and thrown away, as long as there is a guest that writes it.
 struct ReadOut(Option<WasiBody>);
 

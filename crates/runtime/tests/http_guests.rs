@@ -95,6 +95,10 @@ struct Way {
 }
 
 fn caller(runtime: &Runtime, hosts: &[&str], dapr_http: DaprHttp, ports: &[u16]) -> Way {
+    caller_of(FakeSidecar::default(), runtime, hosts, dapr_http, ports)
+}
+
+fn caller_of(sidecar: FakeSidecar, runtime: &Runtime, hosts: &[&str], dapr_http: DaprHttp, ports: &[u16]) -> Way {
     let guest = runtime.load("call", built("http-call"), None).expect("a guest");
     let spec = AppSpec {
         guests: vec![GuestSpec::new("call", guest)],
@@ -102,7 +106,7 @@ fn caller(runtime: &Runtime, hosts: &[&str], dapr_http: DaprHttp, ports: &[u16])
         dapr_ports: ports.iter().map(|port| (*port, "app".to_owned())).collect::<HashMap<_, _>>(),
         ..spec()
     };
-    let sidecar = Arc::new(FakeSidecar::default());
+    let sidecar = Arc::new(sidecar);
     Way { app: runtime.app(spec, sidecar.clone(), dapr_http).expect("an app"), sidecar }
 }
 
@@ -244,13 +248,14 @@ fn careless(waits: bool) -> DaprHttp {
 async fn a_body_that_nobody_reads_is_no_failure_of_the_guest_that_writes_it() {
     let runtime = runtime();
     let large = "x".repeat(3 << 20);
-    for waits in [false, true] {
-        let way = caller(&runtime, &[], careless(waits), &[3500]);
+    for (waits, in_process) in [(false, true), (true, true), (false, false)] {
+        let sidecar = FakeSidecar { in_process, ..FakeSidecar::default() };
+        let way = caller_of(sidecar, &runtime, &[], careless(waits), &[3500]);
         for sent in ["", "ping", &large] {
             let request = Request::post("/").header("x-url", "http://localhost:3500/");
             let request = request.body(body::full(sent.to_owned())).expect("a request");
             let (_, answer) = call(&way.app, request).await.expect("an answer");
-            assert_eq!(&answer[..], b"status 200\nok", "{} bytes, waits: {waits}", sent.len());
+            assert_eq!(&answer[..], b"status 200\nok", "{} bytes, waits: {waits}, {in_process}", sent.len());
         }
     }
 }

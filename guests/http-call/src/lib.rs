@@ -8,6 +8,8 @@ use wasip2::http::types::{
 use wasip2::io::streams::OutputStream;
 
 const STEP: u64 = 64 << 10;
+/// Bytes that wasi:io takes at once.
+const AT_ONCE: usize = 4096;
 
 struct Call;
 
@@ -43,12 +45,13 @@ fn call(request: &IncomingRequest) -> Result<IncomingResponse, String> {
     set_url(&outgoing, &url(request)?)?;
     let body = outgoing.body().map_err(|()| "body")?;
     let sent = outgoing_handler::handle(outgoing, None).map_err(|code| format!("{code:?}"))?;
-    upload(request, body)?;
+    let uploaded = upload(request, body);
     sent.subscribe().block();
-    match sent.get() {
-        Some(Ok(answer)) => answer.map_err(|code| format!("{code:?}")),
-        _ => Err("the answer was taken already".into()),
-    }
+    let answer = match sent.get() {
+        Some(Ok(answer)) => answer.map_err(|code| format!("{code:?}"))?,
+        _ => return Err("the answer was taken already".into()),
+    };
+    uploaded.map(|()| answer)
 }
 
 fn url(request: &IncomingRequest) -> Result<String, String> {
@@ -68,8 +71,14 @@ fn set_url(outgoing: &OutgoingRequest, url: &str) -> Result<(), String> {
 
 fn upload(request: &IncomingRequest, body: OutgoingBody) -> Result<(), String> {
     let stream = body.write().map_err(|()| "stream")?;
-    copy_body(&request.consume().map_err(|()| "body")?, &stream);
-    drop(stream);
+    let from = request.consume().map_err(|()| "body")?;
+    let input = from.stream().expect("the stream is taken once");
+    while let Ok(bytes) = input.blocking_read(STEP) {
+        for part in bytes.chunks(AT_ONCE) {
+            stream.blocking_write_and_flush(part).map_err(|error| format!("the body was not taken: {error:?}"))?;
+        }
+    }
+    drop((stream, input));
     OutgoingBody::finish(body, None).map_err(|code| format!("{code:?}"))
 }
 

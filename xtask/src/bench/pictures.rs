@@ -103,7 +103,7 @@ fn grayscale(places: &Places, rounds: usize, report: &mut String) -> Result<Stri
         ));
         if let [native, pillion, process] = ways.as_slice() {
             report.push_str(&format!(
-                "pillion / native: **{:.2}** (reach 1.9); pillion / process a request: **{:.2}** (reach 0.5)\n\n",
+                "pillion / native: **{:.2}** (reach 1.7); pillion / process a request: **{:.2}** (reach 0.35)\n\n",
                 pillion.cpu() / native.cpu(),
                 pillion.cpu() / process.cpu()
             ));
@@ -170,7 +170,7 @@ fn classify(places: &Places, rounds: usize, report: &mut String) -> Result<()> {
         engine.0 / 1e3, engine.1 / 1e3, engine.2 / 1e3, xnnpack.0 / 1e3, xnnpack.1 / 1e3, xnnpack.2 / 1e3
     ));
     report.push_str(&format!(
-        "whole request / engine alone: **{:.2}** (reach 1.3); engine / XNNPACK: **{:.2}** (reach 0.75)\n\n",
+        "whole request / engine alone: **{:.2}** (reach 1.15); engine / XNNPACK: **{:.2}** (reach 0.7)\n\n",
         cpu / (engine.0 / 1e3),
         engine.0 / xnnpack.0
     ));

@@ -99,6 +99,8 @@ pub struct Seen {
 #[derive(Default)]
 pub struct FakeSidecar {
     pub seen: Mutex<Vec<Seen>>,
+    /// What it says of itself.
+    pub in_process: bool,
 }
 
 fn not_here<T>() -> Result<T> {
@@ -109,6 +111,10 @@ fn not_here<T>() -> Result<T> {
 impl Sidecar for FakeSidecar {
     fn app_id(&self) -> &str {
         "app"
+    }
+
+    fn is_in_process(&self) -> bool {
+        self.in_process
     }
 
     async fn invoke(&self, invocation: Invocation) -> Result<Response<Body>> {
