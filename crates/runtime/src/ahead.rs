@@ -7,6 +7,7 @@ use crate::instance::{self, Host, Wasi, in_time};
 use crate::kept::Kept;
 use crate::line::{self, Who};
 use crate::program::Program;
+use crate::turn;
 use http::HeaderMap;
 use pillion_api::scope;
 use std::pin::pin;
@@ -76,6 +77,8 @@ pub(crate) fn prepare(hosted: &Arc<Hosted>) {
         if let Some(line) = line::line() {
             line.stand(Who::Idle).await;
         }
+        // Answers that wait for the thread to have nothing else to do don't wait for this.
+        turn::end();
         let Some(hosted) = promise.0.upgrade() else { return };
         if let Some(kept) = make(&hosted, place).await {
             promise.kept();
