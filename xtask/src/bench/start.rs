@@ -11,7 +11,7 @@ use crate::{
     Result,
     run::{check, read, root},
 };
-use std::{fmt::Write, process::Command};
+use std::{fmt::Write, fs, process::Command};
 
 /// One way to start, and what every round saw.
 struct Start<'a> {
@@ -31,7 +31,7 @@ struct Seen {
 pub(super) fn run(rounds: usize) -> Result<()> {
     let places = Places::build()?;
     let mut report = places::head("Cold start", "start")?;
-    report.push_str("From the start of the process (`taskset` included, about half a millisecond) to its first `200`, on core 1; asked all the time\nfrom core 0; rounds interleaved; compiled code is in the cache. One guest that answers `hello world`.\n\n");
+    report.push_str("From the start of the process (`taskset` included, about half a millisecond) to its first `200`, on core 1; asked all the time\nfrom core 0; rounds interleaved; compiled code is in the cache. One guest that answers `hello world`. Programs\nare copies, as an installation makes them.\n\n");
     let (mut starts, absent) = starts(&places)?;
     // The first round fills the caches.
     for round in 0..=rounds {
@@ -58,9 +58,17 @@ fn starts(places: &Places) -> Result<(Vec<Start<'_>>, String)> {
     let guest = places.guest("hello", "")?.display().to_string();
     let own = guest.clone();
     let start = |name, command| Start { name, command, rounds: Vec::new() };
+    let (native, pillion) = (installed(places, "native-hyper")?, installed(places, "pillion")?);
     let mut starts = vec![
-        start("native hyper", Box::new(|port| vec![places.program("native-hyper"), format!("127.0.0.1:{port}")])),
-        start("pillion run", Box::new(move |port| places.pillion_run(&own, port, " --log-level warn"))),
+        start("native hyper", Box::new(move |port| vec![native.clone(), format!("127.0.0.1:{port}")])),
+        start(
+            "pillion run",
+            Box::new(move |port| {
+                let mut command = places.pillion_run(&own, port, " --log-level warn");
+                command[0].clone_from(&pillion);
+                command
+            }),
+        ),
     ];
     let absent = match serve(places, guest) {
         Ok(command) => {
@@ -70,6 +78,13 @@ fn starts(places: &Places) -> Result<(Vec<Start<'_>>, String)> {
         Err(error) => format!("Absent: wasmtime serve: {error}\n"),
     };
     Ok((starts, absent))
+}
+
+/// A copy of a program, as an installation makes one: the pages that a linker left in memory are mapped one by one.
+fn installed(places: &Places, program: &str) -> Result<String> {
+    let copy = places.scratch.join(format!("installed-{program}"));
+    fs::copy(places.release.join(program), &copy)?;
+    Ok(copy.display().to_string())
 }
 
 fn serve(places: &Places, guest: String) -> Result<Box<dyn Fn(u16) -> Vec<String>>> {
