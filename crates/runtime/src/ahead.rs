@@ -5,11 +5,12 @@ use crate::call::{Call, Hosted};
 use crate::code;
 use crate::instance::{self, Host, Wasi, in_time};
 use crate::kept::Kept;
+use crate::kind::command::preopen_failed;
 use crate::line::{self, Who};
 use crate::program::Program;
 use crate::turn;
 use http::HeaderMap;
-use pillion_api::scope;
+use pillion_api::{Error, scope};
 use std::pin::pin;
 use std::sync::{Arc, Weak};
 use std::time::Instant;
@@ -60,6 +61,33 @@ pub(crate) async fn start(call: &Call, store: &mut Store<Host>) -> wasmtime::Res
     };
     call.hosted.kept.started_in(begun.elapsed());
     Ok(started)
+}
+
+/// An instance that is there already, and how many calls it has served.
+pub(crate) type Ready = (Started, u32);
+
+/// The store of a call, with an instance in it where one was kept or made ahead.
+///
+/// # Errors
+/// A folder of the guest that can't be opened.
+pub(crate) fn take(call: &Arc<Call>) -> Result<(Store<Host>, Option<Ready>), Error> {
+    if let Some(Kept { mut store, started, calls, .. }) = call.hosted.kept.take() {
+        instance::renew(&mut store, call);
+        return Ok((store, Some((started, calls))));
+    }
+    let wasi = Wasi::handler(call).map_err(|error| preopen_failed(call, &error))?;
+    Ok((instance::store_of(call, wasi), None))
+}
+
+/// The instance that is there, or one that is started now.
+///
+/// # Errors
+/// Those of [`start`].
+pub(crate) async fn ready(call: &Call, store: &mut Store<Host>, ready: Option<Ready>) -> wasmtime::Result<Ready> {
+    match ready {
+        Some(ready) => Ok(ready),
+        None => Ok((start(call, store).await?, 0)),
+    }
 }
 
 /// Has the instance of the next call made, if that is worth it.

@@ -77,7 +77,7 @@ async fn run(call: &Arc<Call>, entry: &Entry<'_>, wasi: &mut WasiCtxBuilder) -> 
     })
 }
 
-pub(super) fn preopen_failed(call: &Call, error: &wasmtime::Error) -> Error {
+pub(crate) fn preopen_failed(call: &Call, error: &wasmtime::Error) -> Error {
     Error::new(
         Code::Internal,
         format!("guest `{}`: a directory of `allow.files` can't be opened: {error:#}", call.hosted.name),

@@ -1,4 +1,5 @@
-//! fermyon:spin/sqlite 2.0 and spin:sqlite 3 and spin:sqlite 3.0 over the app's databases: one is had by the name that the manifest gives it, or not at all.
+//! fermyon:spin/sqlite 2.0 and spin:sqlite 3.0 over the app's databases: one is had by the name that the manifest gives it, or
+//! not at all.
 
 pub(super) mod concurrent;
 

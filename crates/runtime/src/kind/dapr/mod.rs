@@ -15,8 +15,7 @@ pub(crate) use invocation::invoke;
 
 use crate::call::Call;
 use crate::inspect::invalid;
-use crate::instance::{self, Host, Wasi, in_time};
-use crate::kept::Kept;
+use crate::instance::{Host, in_time};
 use crate::program::Program;
 use crate::runtime::Shared;
 use crate::{Inspection, ahead, code, trap};
@@ -142,21 +141,9 @@ pub(crate) async fn handle<E: Event>(call: &Arc<Call>, event: E) -> Result<E::An
 }
 
 async fn in_instance<E: Event>(call: &Arc<Call>, pre: &DaprPre, event: E) -> Result<E::Answer, Error> {
-    let (mut store, ready) = match call.hosted.kept.take() {
-        Some(Kept { mut store, started, .. }) => {
-            instance::renew(&mut store, call);
-            (store, Some(started))
-        }
-        None => {
-            let wasi = Wasi::handler(call).map_err(|error| super::command::preopen_failed(call, &error))?;
-            (instance::store_of(call, wasi), None)
-        }
-    };
+    let (mut store, kept) = ahead::take(call)?;
     let work = async {
-        let started = match ready {
-            Some(started) => started,
-            None => ahead::start(call, &mut store).await?,
-        };
+        let (started, _) = ahead::ready(call, &mut store, kept).await?;
         let instance = started.handlers()?;
         event.hand(&mut store, &instance, pre).await.transpose()
     };

@@ -7,11 +7,11 @@ mod service;
 pub(crate) mod shared;
 
 use crate::admission::Permit;
-use crate::ahead::{self, Started};
+use crate::ahead::{self, Ready, Started};
 use crate::call::Call;
 use crate::guest::Mode;
 use crate::host::http::{Answer, Exchange, QuickView, wasi_error};
-use crate::instance::{self, Host, Wasi, in_time};
+use crate::instance::{Host, in_time};
 use crate::kept::Kept;
 use crate::threads::Task;
 use crate::trap;
@@ -95,15 +95,9 @@ fn no_response(call: &Call, why: &str) -> Error {
 }
 
 async fn run(call: &Arc<Call>, request: Request<Body>, exchange: Arc<Exchange>) -> Ended {
-    let (mut store, kept) = match call.hosted.kept.take() {
-        Some(Kept { mut store, started, calls, .. }) => {
-            instance::renew(&mut store, call);
-            (store, Some((started, calls)))
-        }
-        None => match Wasi::handler(call) {
-            Ok(wasi) => (instance::store_of(call, wasi), None),
-            Err(error) => return Ended { answer: None, result: Err(super::command::preopen_failed(call, &error)) },
-        },
+    let (mut store, kept) = match ahead::take(call) {
+        Ok(taken) => taken,
+        Err(error) => return Ended { answer: None, result: Err(error) },
     };
     let outcome = in_time(call, pin!(handle(call, &mut store, kept, request, Arc::clone(&exchange)))).await;
     call.hosted.counters.memory(store.data().limiter.bytes());
@@ -128,7 +122,7 @@ async fn run(call: &Arc<Call>, request: Request<Body>, exchange: Arc<Exchange>) 
 async fn handle(
     call: &Call,
     store: &mut Store<Host>,
-    kept: Option<(Started, u32)>,
+    kept: Option<Ready>,
     request: Request<Body>,
     exchange: Arc<Exchange>,
 ) -> wasmtime::Result<(Proxy, u32)> {
@@ -139,10 +133,7 @@ async fn handle(
         true => stock(call, store.data_mut(), request, exchange)?,
         false => store.data_mut().quick.start(request, exchange),
     };
-    let (started, calls) = match kept {
-        Some(kept) => kept,
-        None => (ahead::start(call, store).await?, 0),
-    };
+    let (started, calls) = ahead::ready(call, store, kept).await?;
     let proxy = started.proxy()?;
     let Proxy::P2(handler) = &proxy else { wasmtime::bail!("an instance of 0.3 is called by 0.2") };
     handler.wasi_http_incoming_handler().call_handle(store, request, response).await?;

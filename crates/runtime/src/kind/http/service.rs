@@ -2,7 +2,7 @@
 //! loop of its store until none is left.
 
 use super::{answered_with, with_authority};
-use crate::ahead::{self, Started};
+use crate::ahead::{self, Ready};
 use crate::call::Call;
 use crate::guest::Mode;
 use crate::host::http::{Answer, Exchange, wasi_error};
@@ -23,14 +23,11 @@ use wasmtime_wasi_http::{WasiBody, WasiHttpView};
 pub(super) async fn handle(
     call: &Call,
     store: &mut Store<Host>,
-    kept: Option<(Started, u32)>,
+    kept: Option<Ready>,
     request: Request<Body>,
     exchange: Arc<Exchange>,
 ) -> wasmtime::Result<(Proxy, u32)> {
-    let (started, calls) = match kept {
-        Some(kept) => kept,
-        None => (ahead::start(call, store).await?, 0),
-    };
+    let (started, calls) = ahead::ready(call, store, kept).await?;
     let proxy = started.proxy()?;
     let (sender, answer) = oneshot::channel();
     let prepared = Prepared::new(store.as_context_mut(), &proxy, absolute(request, call), Host::http, sender)?;
