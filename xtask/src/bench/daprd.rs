@@ -44,7 +44,7 @@ struct Ports {
 }
 
 pub(super) fn run(rounds: usize) -> Result<()> {
-    let tools = daprd::ready()?.ok_or("there is no `go` to build Dapr's own programs with")?;
+    let tools = daprd::FIRST.ready()?.ok_or("there is no `go` to build Dapr's own programs with")?;
     let places = Places::build()?;
     let mut report = places::head("Beside a real daprd", "daprd")?;
     report.push_str(&format!("daprd 1.16.0, without metrics and traces, and the app on core 1, the load with {CONNECTIONS} connections on core 0; rounds interleaved, {SECONDS} s\neach; medians. CPU is that of daprd and the app together, from the kernel. Apps answer `hello world`.\n\n"));
