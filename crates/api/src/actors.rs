@@ -133,6 +133,25 @@ pub struct HostedType {
     pub reentrancy: Option<Reentrancy>,
 }
 
+impl HostedType {
+    /// What is said of draining for all types together, which is what daprd 1.16 reads: the longest time, and a word of any.
+    pub fn draining(hosted: &[Self]) -> (Option<Duration>, Option<bool>) {
+        let longest = hosted.iter().filter_map(|hosted| hosted.drain_ongoing_call_timeout).max();
+        let any = hosted.iter().any(|hosted| hosted.drain_rebalanced_actors == Some(true));
+        (longest, any.then_some(true))
+    }
+}
+
+/// The media type of what a method answers, which is bytes alone: JSON, text or neither. Nothing has none.
+pub fn media_type(answer: &[u8]) -> Option<&'static str> {
+    match std::str::from_utf8(answer) {
+        _ if answer.is_empty() => None,
+        Ok(text) if serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok() => Some("application/json"),
+        Ok(_) => Some("text/plain; charset=utf-8"),
+        Err(_) => Some("application/octet-stream"),
+    }
+}
+
 /// `reentrancy` of a type.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Reentrancy {

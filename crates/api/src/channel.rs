@@ -76,4 +76,8 @@ pub trait AppChannel: Send + Sync {
     async fn actor_turn(&self, event: actors::Event) -> Result<Bytes> {
         unhandled("call of an actor of the type", &event.actor.kind)
     }
+
+    /// Lets go of every active actor, because the sidecar knows of none any more: it began anew, or what it asked by broke.
+    /// Each may live elsewhere by now, so that what it remembers here is worth nothing; no guest is told.
+    fn release_actors(&self) {}
 }

@@ -41,3 +41,27 @@ pub use sidecar::{Invocation, Sidecar, Target};
 
 /// Free-form string pairs that go with a request: Dapr's `metadata.*` query parameters and gRPC metadata maps.
 pub type Metadata = std::collections::BTreeMap<String, String>;
+
+/// Headers of a request itself, not of the event that it carries.
+const OF_REQUESTS: [&str; 14] = [
+    "accept",
+    "accept-encoding",
+    "connection",
+    "content-length",
+    "content-type",
+    "dapr-api-token",
+    "dapr-app-id",
+    "host",
+    "te",
+    "traceparent",
+    "tracestate",
+    "transfer-encoding",
+    "user-agent",
+    "x-request-id",
+];
+
+/// Whether a header, by its name in lower case, is metadata of the event which its request carries: daprd sends that as
+/// headers of the same names.
+pub fn is_metadata(header: &str) -> bool {
+    !OF_REQUESTS.contains(&header) && !header.starts_with("grpc-")
+}

@@ -92,6 +92,10 @@ impl AppChannel for Bounded {
         let _slot = self.slot().await;
         self.inner.actor_turn(event).await
     }
+
+    fn release_actors(&self) {
+        self.inner.release_actors();
+    }
 }
 
 struct Held {

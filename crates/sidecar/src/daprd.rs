@@ -1,5 +1,6 @@
 //! The sidecar of one app in a real daprd: Dapr's gRPC API, and its HTTP API where gRPC can't do it.
 
+pub mod actor_stream;
 mod actors;
 mod bindings;
 mod call;
@@ -13,6 +14,7 @@ mod http;
 mod invoke;
 mod jobs;
 mod json;
+mod kept;
 mod metadata;
 mod serve;
 mod state;
@@ -20,6 +22,8 @@ mod status;
 pub mod subscribe;
 pub mod work;
 mod workflow;
+
+pub use kept::Streams;
 
 use crate::http_client::HttpClient;
 use ::http::{HeaderValue, Uri};

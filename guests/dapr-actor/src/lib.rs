@@ -44,6 +44,7 @@ impl Actor for Counter {
                 "slept".to_owned()
             }
             "grow" => std::hint::black_box(vec![1_u8; data.parse().map_err(|_| "no number")?]).len().to_string(),
+            "long" => "x".repeat(data.parse().map_err(|_| "no number")?),
             "call" => self.call(&data)?,
             "invoke" => invoke(&data)?,
             "remind" => self.remind(&data)?,

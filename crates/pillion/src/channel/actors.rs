@@ -5,7 +5,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, header};
 use pillion_api::{
     Body, Code, Error, Result,
-    actors::{Actor, Event, Turn},
+    actors::{Actor, Event, Turn, media_type},
     body,
     path::Path,
 };
@@ -94,12 +94,7 @@ fn turn(what: What, body: Bytes) -> Result<Turn> {
 
 /// Bytes with a type that they have: whoever called gets it from daprd.
 fn respond(answer: Bytes) -> Response<Body> {
-    let media_type = match std::str::from_utf8(&answer) {
-        _ if answer.is_empty() => None,
-        Ok(text) if serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok() => Some("application/json"),
-        Ok(_) => Some("text/plain; charset=utf-8"),
-        Err(_) => Some("application/octet-stream"),
-    };
+    let media_type = media_type(&answer);
     let mut response = Response::new(body::full(answer));
     if let Some(media_type) = media_type {
         response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));

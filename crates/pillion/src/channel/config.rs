@@ -52,13 +52,13 @@ fn reentrancy(Reentrancy { enabled, max_stack_depth }: Reentrancy) -> Value {
     Value::from(reentrancy)
 }
 
-/// daprd 1.16 reads what is said of draining for all types together: the longest time, and a word of any.
 fn for_all(answer: &mut Map<String, Value>, hosted: &[HostedType]) {
-    if let Some(longest) = hosted.iter().filter_map(|hosted| hosted.drain_ongoing_call_timeout).max() {
+    let (longest, any) = HostedType::draining(hosted);
+    if let Some(longest) = longest {
         answer.entry("drainOngoingCallTimeout").or_insert_with(|| json!(go(longest)));
     }
-    if hosted.iter().any(|hosted| hosted.drain_rebalanced_actors == Some(true)) {
-        answer.entry("drainRebalancedActors").or_insert_with(|| json!(true));
+    if let Some(any) = any {
+        answer.entry("drainRebalancedActors").or_insert_with(|| json!(any));
     }
 }
 

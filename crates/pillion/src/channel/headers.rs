@@ -1,31 +1,13 @@
 //! What the headers of a call by daprd mean: who called, and which of them are an event's metadata.
 
 use http::{HeaderMap, HeaderName, header};
-use pillion_api::Metadata;
+use pillion_api::{Metadata, is_metadata};
 
 /// `APP_API_TOKEN` over the wire.
 pub(super) const API_TOKEN: HeaderName = HeaderName::from_static("dapr-api-token");
 
 /// daprd sets these itself where another app invokes, so none of its own events carries one.
 const OF_INVOCATIONS: [&str; 3] = ["dapr-caller-app-id", "x-forwarded-host", "forwarded"];
-
-/// Headers of the request itself, not of the event that it carries.
-const NOT_METADATA: [HeaderName; 14] = [
-    header::HOST,
-    header::CONNECTION,
-    header::CONTENT_LENGTH,
-    header::TRANSFER_ENCODING,
-    header::CONTENT_TYPE,
-    header::ACCEPT,
-    header::ACCEPT_ENCODING,
-    header::USER_AGENT,
-    header::TE,
-    API_TOKEN,
-    TRACEPARENT,
-    HeaderName::from_static("tracestate"),
-    HeaderName::from_static("x-request-id"),
-    HeaderName::from_static("dapr-app-id"),
-];
 
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
@@ -56,7 +38,7 @@ pub(super) fn forget_two_callers(headers: &mut HeaderMap) {
 
 /// An event's metadata, which daprd sends as headers of the same names. The edge bounds them.
 pub(super) fn metadata(headers: &HeaderMap) -> Metadata {
-    let own = headers.iter().filter(|(name, _)| !NOT_METADATA.contains(name) && !name.as_str().starts_with("grpc-"));
+    let own = headers.iter().filter(|(name, _)| is_metadata(name.as_str()));
     own.filter_map(|(name, value)| Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned()))).collect()
 }
 

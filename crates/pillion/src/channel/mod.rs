@@ -166,7 +166,11 @@ impl Channel {
         Ok(subscriptions)
     }
 
+    /// daprd asks when it starts, and when the app is well again: either way no actor is active to it.
     async fn config(&self) -> Result<Response<Body>> {
+        if !self.reserved.actors().is_empty() {
+            self.app.release_actors();
+        }
         let answer = match self.asks_guest(&Method::GET, config::PATH) {
             true => self.app.invoke(question(config::PATH)).await.ok(),
             false => None,

@@ -1,12 +1,14 @@
 //! The actors of an app: what the runtime and daprd are told of them, and where they can't be hosted.
 
+use super::{plan::PlannedApp, start::largest_request};
 use crate::{
     environment::{self, Announced},
     manifest::{App, AppProtocol, Manifest, WasmApp},
 };
 use anyhow::{Result, bail};
-use pillion_api::Diagnostic;
+use pillion_api::{Diagnostic, actors::HostedType};
 use pillion_runtime::{ActorType, Actors, GuestSpec};
+use pillion_sidecar::daprd::actor_stream::TurnBounds;
 use std::{path::Path, time::Duration};
 
 /// After how long Dapr deactivates who is idle, if nothing is said.
@@ -49,7 +51,7 @@ pub(super) fn check(manifest: &Path, app: &App, wasm: &WasmApp, guests: &[GuestS
 pub(crate) fn notes(manifest: &Manifest) -> Vec<Diagnostic> {
     let note = |(app, actor): (&App, &crate::manifest::Actor)| {
         let message = format!("app `{}`: actors need a daprd: `pillion up` alone hosts none", app.app_id);
-        let hint = "start it by `pillion serve` beside a daprd of the app protocol http, with placement";
+        let hint = "start it by `pillion serve` beside a daprd with placement";
         Diagnostic::warning(&manifest.path, message).at(actor.at.0, actor.at.1).hint(hint)
     };
     hosting(manifest).map(note).collect()
@@ -62,7 +64,7 @@ fn hosting(manifest: &Manifest) -> impl Iterator<Item = (&App, &crate::manifest:
 /// Refuses a start that would host nothing.
 ///
 /// # Errors
-/// No daprd, or one that asks no app for its actor types.
+/// No daprd.
 pub(crate) fn check_hosted(manifest: &Manifest, daprd: Option<&Announced>) -> Result<()> {
     let Some((app, _)) = hosting(manifest).next() else { return Ok(()) };
     let id = &app.app_id;
@@ -71,12 +73,23 @@ pub(crate) fn check_hosted(manifest: &Manifest, daprd: Option<&Announced>) -> Re
             "app `{id}` hosts actors, and actors need a daprd: this process has no placement, no timers and no reminders of its own\nhint: start it by `pillion serve` beside a daprd, or remove `actors:`"
         );
     }
-    let given = environment::app_protocol();
-    let protocol = given.as_deref().unwrap_or(app.app_protocol.name());
-    if protocol.starts_with(AppProtocol::Grpc.name()) {
-        bail!(
-            "app `{id}` hosts actors, and daprd asks for actor types by the app protocols http and h2c alone, not by `{protocol}`\nhint: start daprd with `--app-protocol http`"
-        );
-    }
     Ok(())
+}
+
+/// Whether daprd asks for an app's turns on a stream of the app's own: by the app protocol gRPC it calls no actor at the port.
+pub(super) fn are_streamed(app: &App) -> bool {
+    let given = environment::app_protocol();
+    given.as_deref().unwrap_or(app.app_protocol.name()).starts_with(AppProtocol::Grpc.name())
+}
+
+/// The types of an app that daprd asks for so.
+pub(super) fn streamed(app: &App) -> Vec<HostedType> {
+    let actors = app.wasm().filter(|_| are_streamed(app)).map(|wasm| wasm.actors.as_slice()).unwrap_or_default();
+    actors.iter().map(|actor| actor.hosted.clone()).collect()
+}
+
+/// How large a turn may be that comes so.
+pub(super) fn turn_bounds(planned: &PlannedApp) -> TurnBounds {
+    let bytes = |bound| usize::try_from(bound).unwrap_or(usize::MAX);
+    TurnBounds { asked: bytes(largest_request(planned)), answer: bytes(planned.app.max_body_size) }
 }

@@ -1,6 +1,6 @@
 //! An app of guests behind a real daprd: what of its port is daprd's, as its part of the manifest says.
 
-use super::{plan::PlannedApp, start::largest_request};
+use super::{actors, plan::PlannedApp, start::largest_request};
 use crate::{
     channel::{Bounds, Channel, Guests, Reserved},
     dapr_api::ApiToken,
@@ -44,8 +44,11 @@ fn reserved(planned: &PlannedApp) -> Reserved {
             TriggerKind::Configuration { store, .. } => reserved.configuration(store),
         }
     }
+    // The same holds for actors.
     let actors = planned.app.wasm().map(|wasm| wasm.actors.as_slice()).unwrap_or_default();
-    actors.iter().for_each(|actor| reserved.actor(actor.hosted.clone()));
+    if !actors::are_streamed(&planned.app) {
+        actors.iter().for_each(|actor| reserved.actor(actor.hosted.clone()));
+    }
     let health = planned.app.health_check.as_ref().map_or(HEALTH, |check| &check.path);
     if !is_routed(planned, health) {
         reserved.health(health);

@@ -2,12 +2,13 @@
 
 use crate::environment::{self, Announced};
 use anyhow::{Result, anyhow, bail};
-use pillion_api::{AppChannel, Pipeline, Sidecar, pubsub::Subscription};
+use pillion_api::{AppChannel, Pipeline, Sidecar, actors::HostedType, pubsub::Subscription};
 use pillion_sidecar::{
     Daprd, DaprdConfig, Embedded,
     daprd::{
+        Streams,
+        actor_stream::TurnBounds,
         endpoint,
-        subscribe::Subscriptions,
         work::{WorkBounds, Worker},
     },
 };
@@ -36,8 +37,10 @@ pub(crate) struct Beside {
     greeting: Arc<Mutex<Option<JoinHandle<()>>>>,
     /// Who does the app's workflows, if it has some.
     worker: Arc<Mutex<Option<Worker>>>,
-    /// What it streams to the app.
-    streams: Arc<Mutex<Option<Subscriptions>>>,
+    /// The events that it streams to the app.
+    events: Arc<Mutex<Option<Streams>>>,
+    /// The turns of actors that it asks for on a stream.
+    actors: Arc<Mutex<Option<Streams>>>,
 }
 
 /// Makes the client of the daprd of an app. Nothing is connected yet: daprd waits for the app in turn.
@@ -50,7 +53,13 @@ pub(crate) fn daprd(app_id: &str, announced: &Announced) -> Result<AppSidecar> {
     let http = endpoint::http(&announced.http).map_err(|why| wrong(announced.http_from, &announced.http, why))?;
     let config = DaprdConfig { api_token: environment::dapr_api_token(), ..DaprdConfig::new(app_id, grpc, http) };
     let client = Arc::new(Daprd::new(config)?);
-    Ok(AppSidecar::Daprd(Beside { client, greeting: Arc::default(), worker: Arc::default(), streams: Arc::default() }))
+    Ok(AppSidecar::Daprd(Beside {
+        client,
+        greeting: Arc::default(),
+        worker: Arc::default(),
+        events: Arc::default(),
+        actors: Arc::default(),
+    }))
 }
 
 impl AppSidecar {
@@ -91,7 +100,7 @@ impl AppSidecar {
                 "app `{app_id}` has `workflows`, and the sidecar in this process can't run them yet\nhint: start it behind a daprd, by `dapr run` and `pillion serve`"
             );
         };
-        *beside.worker.lock().unwrap_or_else(PoisonError::into_inner) = Some(beside.client.work(app, bounds));
+        put(&beside.worker, beside.client.work(app, bounds));
         Ok(())
     }
 
@@ -100,8 +109,16 @@ impl AppSidecar {
         if let Self::Daprd(beside) = self
             && !subscriptions.is_empty()
         {
-            let streams = beside.client.subscribe(subscriptions, app);
-            *beside.streams.lock().unwrap_or_else(PoisonError::into_inner) = Some(streams);
+            put(&beside.events, beside.client.subscribe(subscriptions, app));
+        }
+    }
+
+    /// Hosts actors over a stream to daprd from here on.
+    pub(crate) fn host(&self, types: Vec<HostedType>, bounds: TurnBounds, app: &Arc<dyn AppChannel>) {
+        if let Self::Daprd(beside) = self
+            && !types.is_empty()
+        {
+            put(&beside.actors, beside.client.host(types, bounds, app));
         }
     }
 
@@ -112,24 +129,21 @@ impl AppSidecar {
         }
     }
 
-    /// Begins no more deliveries, and no more work of workflows; what a daprd posts ends at the app's port.
+    /// Begins no more deliveries, no more work of workflows and no more turns of actors; what a daprd posts ends at the app's
+    /// port.
     pub(crate) async fn stop_deliveries(&self, deadline: Instant) {
         match self {
             Self::Embedded(embedded) => embedded.stop_deliveries(deadline).await,
             Self::Daprd(beside) => {
-                let worker = beside.worker.lock().unwrap_or_else(PoisonError::into_inner).take();
-                let streams = beside.streams.lock().unwrap_or_else(PoisonError::into_inner).take();
+                let worker = take(&beside.worker);
                 let work = async {
                     if let Some(worker) = worker {
                         worker.stop(deadline).await;
                     }
                 };
-                let events = async {
-                    if let Some(streams) = streams {
-                        streams.stop(deadline).await;
-                    }
-                };
-                tokio::join!(work, events);
+                tokio::join!(work, end(take(&beside.events), deadline));
+                // Last: what was in hand may have called an actor of this app.
+                end(take(&beside.actors), deadline).await;
             }
         }
     }
@@ -139,12 +153,25 @@ impl AppSidecar {
         match self {
             Self::Embedded(embedded) => embedded.stop(deadline).await,
             Self::Daprd(beside) => {
-                let greeting = beside.greeting.lock().unwrap_or_else(PoisonError::into_inner).take();
-                if let Some(greeting) = greeting {
+                if let Some(greeting) = take(&beside.greeting) {
                     greeting.abort();
                 }
             }
         }
+    }
+}
+
+fn put<T>(slot: &Mutex<Option<T>>, value: T) {
+    *slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(value);
+}
+
+fn take<T>(slot: &Mutex<Option<T>>) -> Option<T> {
+    slot.lock().unwrap_or_else(PoisonError::into_inner).take()
+}
+
+async fn end(streams: Option<Streams>, deadline: Instant) {
+    if let Some(streams) = streams {
+        streams.stop(deadline).await;
     }
 }
 

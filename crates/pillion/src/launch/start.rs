@@ -1,7 +1,7 @@
 //! Starts the apps of a run, one after the other: sidecar, ports, and the guests or the process behind them.
 
 use super::{
-    behind_daprd, databases,
+    actors, behind_daprd, databases,
     native::{Exit, Native},
     plan::PlannedApp,
     ports::{AppPorts, Chosen, LOOPBACK},
@@ -134,6 +134,11 @@ impl Start<'_> {
                 channel = self.behind_daprd.then(|| Arc::new(behind_daprd::channel(&planned, &app)));
                 app.follow_configuration();
                 sidecar.subscribe(app.streaming_subscriptions(), &self.traced(&app_id, app.clone()));
+                sidecar.host(
+                    actors::streamed(&planned.app),
+                    actors::turn_bounds(&planned),
+                    &self.traced(&app_id, app.clone()),
+                );
                 own = Some(app.clone());
                 let limits = EdgeLimits { body_bytes: largest_request(&planned), ..EdgeLimits::app() };
                 let observe = self.observe(&app_id, PortKind::App);

@@ -116,6 +116,10 @@ impl AppChannel for Traced {
         event.traceparent = Some(span.context().to_string());
         judged(span, self.app.actor_turn(event).await)
     }
+
+    fn release_actors(&self) {
+        self.app.release_actors();
+    }
 }
 
 /// The headers that continue a trace.

@@ -32,12 +32,21 @@ const GUESTS: [&str; 14] = [
 
 /// The folder of Dapr's programs, or none: then the test is skipped, counted by its line.
 pub fn tools(test: &str) -> Option<PathBuf> {
+    built("daprd", test)
+}
+
+/// The same of a daprd that has streams of actors.
+pub fn later_tools(test: &str) -> Option<PathBuf> {
+    built("daprd-1.18", test)
+}
+
+fn built(link: &str, test: &str) -> Option<PathBuf> {
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().expect("cargo's target folder");
-    let folder = target.join("daprd");
+    let folder = target.join(link);
     if folder.join("daprd").is_file() {
         return Some(folder);
     }
-    println!("skipped: {test}: no daprd; `cargo xtask daprd` builds it");
+    println!("skipped: {test}: no {link}; `cargo xtask daprd` builds it");
     None
 }
 
@@ -379,13 +388,13 @@ impl Daprd {
         command.arg("--resources-path").arg(dir.join("components"));
         command.arg("--config").arg(network.dir.path().join("config.yaml"));
         command.env("DAPR_HOST_IP", "127.0.0.1").env_remove("DAPR_API_TOKEN").env_remove("APP_API_TOKEN");
-        command.envs(setup.variables.iter().map(|(name, value)| (name, value)));
         if let Some(token) = setup.tokens[1] {
             command.env("APP_API_TOKEN", token);
         }
         if let Some(token) = setup.api_token {
             command.env("DAPR_API_TOKEN", token);
         }
+        command.envs(setup.variables.iter().map(|(name, value)| (name, value)));
         let mut daprd = Guarded::start(&mut command, dir.join("daprd.log"));
         daprd.wait(&format!("http://127.0.0.1:{}/v1.0/healthz", ports.http), 204)?;
         Ok(Self(daprd))

@@ -151,6 +151,18 @@ impl Actors {
         leaving.buffer_unordered(LEAVING_AT_ONCE).collect::<()>().await;
     }
 
+    /// Lets go of all actors at once, without a word to their guests. A turn that runs comes to its end, and its instance is
+    /// not kept.
+    pub(crate) fn release(&self) {
+        self.places.begin_anew();
+        for stay in self.places.all() {
+            if let Ok(mut held) = Arc::clone(&stay.place.turn).try_lock_owned() {
+                held.take();
+                stay.place.set_active(false);
+            }
+        }
+    }
+
     /// Dapr deactivates who is idle. Who lives on here after Dapr has forgotten it is found by this.
     fn sweep_later(self: &Arc<Self>, hosted: &Hosted) {
         if !self.swept.swap(true, Ordering::Relaxed) {

@@ -4,15 +4,22 @@ use crate::ActorType;
 use crate::kind::dapr::Live;
 use pillion_api::actors::Actor;
 use std::collections::{BTreeMap, HashMap};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
+
+/// An actor between two turns.
+pub(crate) struct Active {
+    pub(crate) live: Box<Live>,
+    /// When it was activated, as [`Stay::time`] says it.
+    pub(crate) time: u64,
+}
 
 /// Where one actor lives.
 #[derive(Default)]
 pub(crate) struct Place {
     /// Held for a turn; fair, so that turns come in the order in which they were asked for. None while nobody is active.
-    pub(crate) turn: Arc<tokio::sync::Mutex<Option<Box<Live>>>>,
+    pub(crate) turn: Arc<tokio::sync::Mutex<Option<Active>>>,
     active: AtomicBool,
     /// What Dapr calls the chain of the turn that runs.
     chain: Mutex<Option<String>>,
@@ -55,6 +62,8 @@ struct Entry {
 pub(crate) struct Places {
     /// The most of them.
     most: usize,
+    /// How often all of them were let go.
+    time: AtomicU64,
     entries: Mutex<HashMap<Actor, Entry>>,
 }
 
@@ -66,6 +75,11 @@ pub(crate) struct Stay {
 }
 
 impl Stay {
+    /// The time between two releases in which it is: no actor lives longer.
+    pub(crate) fn time(&self) -> u64 {
+        self.places.time.load(Ordering::Acquire)
+    }
+
     /// Somebody else in the same place.
     pub(crate) fn again(&self) -> Self {
         let mut entries = self.places.entries();
@@ -87,11 +101,16 @@ pub(crate) enum Entered {
 
 impl Places {
     pub(crate) fn new(most: usize) -> Arc<Self> {
-        Arc::new(Self { most: most.max(1), entries: Mutex::default() })
+        Arc::new(Self { most: most.max(1), time: AtomicU64::new(0), entries: Mutex::default() })
     }
 
     pub(crate) fn most(&self) -> usize {
         self.most
+    }
+
+    /// Whoever is active is no actor any more.
+    pub(crate) fn begin_anew(&self) {
+        self.time.fetch_add(1, Ordering::AcqRel);
     }
 
     fn entries(&self) -> MutexGuard<'_, HashMap<Actor, Entry>> {

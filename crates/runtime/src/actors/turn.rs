@@ -1,7 +1,7 @@
 //! One turn of one actor: whoever comes waits for it, the guest runs, and its instance stays for the next one if it may.
 
 use super::chain::{self, Chain};
-use super::places::Stay;
+use super::places::{Active, Stay};
 use crate::call::{self, Call, Hosted};
 use crate::event;
 use crate::kind::dapr::Live;
@@ -15,7 +15,7 @@ use std::time::Duration;
 use tokio::sync::OwnedMutexGuard;
 
 /// An actor between two turns, held by the one that has its turn.
-type Held = OwnedMutexGuard<Option<Box<Live>>>;
+type Held = OwnedMutexGuard<Option<Active>>;
 
 /// What started a guest that is to end.
 const DEACTIVATE: &str = "actor-deactivate";
@@ -54,7 +54,7 @@ pub(super) async fn take(
     let own = stay.again();
     let work = async move {
         let mut held = held;
-        let answer = run(&mut held, &of_guest, &event).await;
+        let answer = run(&mut held, &own, &of_guest, &event).await;
         place.set_active(held.is_some());
         place.set_chain(None);
         drop((held, permits));
@@ -91,21 +91,23 @@ async fn wait(hosted: &Hosted, stay: &Stay) -> Result<Held, Error> {
 }
 
 /// The turn, of an instance that is made if there is none.
-async fn run(held: &mut Held, call: &Arc<Call>, event: &Event) -> Result<Bytes, Error> {
-    let mut live = match held.take() {
-        Some(live) if live.is_of(&call.hosted) => live,
+async fn run(held: &mut Held, stay: &Stay, call: &Arc<Call>, event: &Event) -> Result<Bytes, Error> {
+    let time = stay.time();
+    // What was let go is dropped here at the latest.
+    let mut live = match held.take().filter(|active| active.time == time) {
+        Some(Active { live, .. }) if live.is_of(&call.hosted) => live,
         other => {
             // The guest was given other code: the actor begins anew with that.
             if let Some(old) = other {
-                leave(old, &event.actor).await;
+                leave(old.live, &event.actor).await;
             }
             Box::new(Live::activate(call, &event.actor).await?)
         }
     };
     let (answer, may_stay) = live.turn(call, event).await;
-    if may_stay {
+    if may_stay && stay.time() == time {
         live.rest();
-        **held = Some(live);
+        **held = Some(Active { live, time });
     }
     answer
 }
@@ -113,7 +115,10 @@ async fn run(held: &mut Held, call: &Arc<Call>, event: &Event) -> Result<Bytes, 
 /// Ends an actor after the turns that were asked for before.
 pub(super) async fn end(stay: Stay) {
     let mut held = Arc::clone(&stay.place.turn).lock_owned().await;
-    if let Some(live) = held.take() {
+    if let Some(Active { live, time }) = held.take() {
+        if time != stay.time() {
+            return stay.place.set_active(false);
+        }
         let threads = live.hosted().shared.threads.handle().clone();
         // Goes on where its caller goes away: the actor must be gone before the next call makes it anew.
         let leaving = threads.spawn(async move {

@@ -199,4 +199,8 @@ impl AppChannel for App {
         let hosted = self.guest_of(guest).ok_or_else(|| super::no_guest(&self.0.id, guest))?;
         self.0.actors.turn(&hosted, event).await
     }
+
+    fn release_actors(&self) {
+        self.0.actors.release();
+    }
 }

@@ -6,10 +6,11 @@
 use super::{
     Daprd,
     call::Client,
-    connect::{self, BackOff},
+    connect,
     event::CloudEvent,
-    status,
+    kept::{Kept, Messages, Streams},
 };
+use async_trait::async_trait;
 use dapr::dapr::proto::runtime::v1::{
     SubscribeTopicEventsRequestAlpha1 as Message, SubscribeTopicEventsRequestInitialAlpha1 as Initial,
     SubscribeTopicEventsRequestProcessedAlpha1 as Processed, SubscribeTopicEventsResponseAlpha1 as Received,
@@ -18,7 +19,6 @@ use dapr::dapr::proto::runtime::v1::{
     subscribe_topic_events_response_alpha1::SubscribeTopicEventsResponseType as Hear,
     topic_event_response::TopicEventResponseStatus,
 };
-use futures_util::stream;
 use pillion_api::{
     AppChannel, Metadata,
     pubsub::{Delivery, Destination, Subscription, TopicStatus},
@@ -27,44 +27,25 @@ use std::{sync::Arc, time::Duration};
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch},
     task::JoinSet,
-    time::{Instant, sleep, timeout, timeout_at},
+    time::{sleep, timeout},
 };
 use tonic::{Code, Status, Streaming};
 
 /// Events of one subscription at the same time; while there are so many, no more are read.
 pub const MOST_IN_FLIGHT: usize = 100;
 /// daprd takes the last answers and the end of a stream in whatever order: so long lies between the two.
-const LINGER: Duration = Duration::from_millis(100);
+pub(super) const LINGER: Duration = Duration::from_millis(100);
 /// How long daprd may take to end a stream that the app ended.
 const FAREWELL: Duration = Duration::from_secs(1);
-/// A stream may be gone so long before the log says so again; a daprd may be away so long before it says so at all.
-const AWAY: Duration = Duration::from_secs(10);
 
-/// Takes events until it is stopped or dropped.
-pub struct Subscriptions {
-    stop: watch::Sender<bool>,
-    tasks: JoinSet<()>,
-}
-
-impl Subscriptions {
-    /// Takes no more events; waits until those in hand are handled and answered, and ends the streams then.
-    pub async fn stop(mut self, deadline: Instant) {
-        self.stop.send_replace(true);
-        let ended = timeout_at(deadline, async { while self.tasks.join_next().await.is_some() {} }).await;
-        if ended.is_err() {
-            tracing::warn!(
-                "streaming subscriptions: events in hand did not end in time; the broker delivers them again"
-            );
-        }
-    }
-}
+/// What the log says where deliveries are cut off.
+const UNENDED: &str = "streaming subscriptions: events in hand did not end in time; the broker delivers them again";
 
 impl Daprd {
     /// Hands the events of topics to the app, as daprd streams them. A daprd that is away is waited for, however long. A
     /// subscription's rules are not asked: a stream has one destination.
-    pub fn subscribe(self: &Arc<Self>, subscriptions: Vec<Subscription>, app: &Arc<dyn AppChannel>) -> Subscriptions {
-        let (stop, stopped) = watch::channel(false);
-        let mut tasks = JoinSet::new();
+    pub fn subscribe(self: &Arc<Self>, subscriptions: Vec<Subscription>, app: &Arc<dyn AppChannel>) -> Streams {
+        let mut streams = Streams::new(UNENDED);
         for mut subscription in subscriptions {
             let Some(destination) = subscription.default.take() else { continue };
             // A connection of its own: unread events hold up what shares their connection, and that would be every call.
@@ -74,9 +55,9 @@ impl Daprd {
                 .max_encoding_message_size(self.config.max_message);
             let places = Arc::new(Semaphore::new(MOST_IN_FLIGHT));
             let (daprd, app) = (self.clone(), app.clone());
-            tasks.spawn(follow(Follower { daprd, app, client, subscription, destination, places }, stopped.clone()));
+            streams.keep(Follower { daprd, app, client, subscription, destination, places });
         }
-        Subscriptions { stop, tasks }
+        streams
     }
 }
 
@@ -90,51 +71,13 @@ struct Follower {
     places: Arc<Semaphore>,
 }
 
-/// Subscribes again and again.
-async fn follow(follower: Follower, mut stopped: watch::Receiver<bool>) {
-    let mut pauses = BackOff::new();
-    let (mut since, mut said) = (Instant::now(), None::<Instant>);
-    let mut in_hand = JoinSet::new();
-    while !*stopped.borrow() {
-        let opened = tokio::select! {
-            opened = follower.open() => opened,
-            _ = stopped.wait_for(|stopped| *stopped) => break,
-        };
-        let why = match opened {
-            Ok((events, answers)) => {
-                follower.say_open();
-                let why = follower.take(events, answers, &mut in_hand, &mut stopped).await;
-                (pauses, since, said) = (BackOff::new(), Instant::now(), None);
-                why
-            }
-            Err(why) => why,
-        };
-        if *stopped.borrow() {
-            break;
-        }
-        let is_news = match said {
-            Some(said) => said.elapsed() >= AWAY,
-            // Who starts with its daprd waits for it a moment, as a matter of course.
-            None => !status::not_reached(&why) || since.elapsed() >= AWAY,
-        };
-        if is_news {
-            follower.say_gone(&why);
-            said = Some(Instant::now());
-        }
-        tokio::select! {
-            () = sleep(pauses.next()) => {}
-            _ = stopped.wait_for(|stopped| *stopped) => break,
-        }
-    }
-    // Of streams that broke: nobody asks for their answers, but a guest comes to its end.
-    while in_hand.join_next().await.is_some() {}
-}
-
 type Answers = mpsc::Sender<Message>;
 
-impl Follower {
-    /// Opens a stream; daprd has subscribed when it says its first word.
-    async fn open(&self) -> Result<(Streaming<Received>, Answers), Status> {
+#[async_trait]
+impl Kept for Follower {
+    type Opened = (Streaming<Received>, Answers);
+
+    async fn open(&self) -> Result<Self::Opened, Status> {
         // Room for the first message, and for an answer of each event in hand.
         let (answers, messages) = mpsc::channel(MOST_IN_FLIGHT + 1);
         let first = Say::InitialRequest(Initial {
@@ -144,19 +87,16 @@ impl Follower {
             dead_letter_topic: self.subscription.dead_letter_topic.clone(),
         });
         let _ = answers.try_send(message(first));
-        let messages = stream::unfold(messages, |mut messages| async { Some((messages.recv().await?, messages)) });
-        let request = self.daprd.request(Box::pin(messages), None);
+        let request = self.daprd.request(Messages(messages), None);
         let mut client = self.client.clone();
         let opened = timeout(self.daprd.config.call_timeout, client.subscribe_topic_events_alpha1(request)).await;
         let opened = opened.map_err(|_| Status::deadline_exceeded("daprd did not subscribe in time"))?;
         Ok((opened?.into_inner(), answers))
     }
 
-    /// Takes events until the stream ends; answers why. Stopped, it keeps the stream until those in hand are answered.
     async fn take(
         &self,
-        mut events: Streaming<Received>,
-        answers: Answers,
+        (mut events, answers): Self::Opened,
         in_hand: &mut JoinSet<()>,
         stopped: &mut watch::Receiver<bool>,
     ) -> Status {
@@ -185,6 +125,24 @@ impl Follower {
         Status::cancelled("stopped")
     }
 
+    fn say_open(&self) {
+        let Subscription { pubsub, topic, .. } = &self.subscription;
+        tracing::info!(app = self.daprd.config.app_id, pubsub, topic, "streaming subscription: daprd has subscribed");
+    }
+
+    fn say_gone(&self, why: &Status) {
+        let Subscription { pubsub, topic, .. } = &self.subscription;
+        let app = &self.daprd.config.app_id;
+        let hint = match why.code() {
+            Code::Unimplemented => Some("daprd has streaming subscriptions from 1.14 on"),
+            Code::Unauthenticated => Some("give both processes the same DAPR_API_TOKEN"),
+            _ => None,
+        };
+        tracing::warn!(app, pubsub, topic, hint, "streaming subscription: no events from daprd: {}", why.message());
+    }
+}
+
+impl Follower {
     /// A place, and what came next; nothing where it was no event.
     async fn next(
         &self,
@@ -210,22 +168,6 @@ impl Follower {
         let event = event.json(&pubsub, &topic);
         let destination = self.destination.clone();
         (id, Delivery { pubsub, topic, destination, event, metadata, traceparent })
-    }
-
-    fn say_open(&self) {
-        let Subscription { pubsub, topic, .. } = &self.subscription;
-        tracing::info!(app = self.daprd.config.app_id, pubsub, topic, "streaming subscription: daprd has subscribed");
-    }
-
-    fn say_gone(&self, why: &Status) {
-        let Subscription { pubsub, topic, .. } = &self.subscription;
-        let app = &self.daprd.config.app_id;
-        let hint = match why.code() {
-            Code::Unimplemented => Some("daprd has streaming subscriptions from 1.14 on"),
-            Code::Unauthenticated => Some("give both processes the same DAPR_API_TOKEN"),
-            _ => None,
-        };
-        tracing::warn!(app, pubsub, topic, hint, "streaming subscription: no events from daprd: {}", why.message());
     }
 }
 

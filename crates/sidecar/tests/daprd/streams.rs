@@ -15,7 +15,7 @@ use pillion_api::{
 };
 use pillion_sidecar::{
     Daprd, DaprdConfig,
-    daprd::subscribe::{MOST_IN_FLIGHT, Subscriptions},
+    daprd::{Streams, subscribe::MOST_IN_FLIGHT},
 };
 use prost::Message;
 use std::{
@@ -191,7 +191,7 @@ impl AppChannel for Slow {
     }
 }
 
-async fn start(events: usize, breaks: bool) -> (Arc<Slow>, Subscriptions, mpsc::UnboundedReceiver<String>, Guard) {
+async fn start(events: usize, breaks: bool) -> (Arc<Slow>, Streams, mpsc::UnboundedReceiver<String>, Guard) {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let grpc: Uri = format!("http://{}", listener.local_addr().expect("an address")).parse().expect("an address");
     let (sender, heard) = mpsc::unbounded_channel();

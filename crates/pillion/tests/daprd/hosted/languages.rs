@@ -3,11 +3,11 @@
 use super::{Plane, ask, call, logs};
 use crate::{
     common::{root, run},
-    harness::{tools, until},
+    harness::until,
 };
 
 fn check(guest: &'static str) {
-    let Some(tools) = tools(guest) else { return };
+    let Some(plane) = Plane::at_port(guest) else { return };
     let file = root().join("guests/out").join(guest).with_extension("wasm");
     if !file.exists() {
         println!("skipped: {guest}: it is not built: `cargo xtask languages` says what is missing");
@@ -20,7 +20,6 @@ fn check(guest: &'static str) {
     std::fs::write(dir.path().join("dapr.yaml"), manifest).expect("written");
     let checked = run(&["check"], dir.path());
     assert!(checked.status.success(), "{}", checked.stderr);
-    let plane = Plane::start(tools);
     let limits = ", limits: { memory: 256Mi, timeout: 30s }";
     let mut behind = plane.start_setup(plane.setup_of(guest, "", limits));
     assert_eq!(ask(&mut behind, "a", "add", "1"), "1");

@@ -2,12 +2,13 @@
 
 mod languages;
 mod moves;
+mod streamed;
 mod times;
 mod turns;
 
 use crate::{
     common::{Answer, Running},
-    harness::{Behind, Guarded, Network, Setup, component, until},
+    harness::{Behind, Guarded, Network, Setup, component, later_tools, tools, until},
     plane::{placement, scheduler},
 };
 use std::{path::PathBuf, sync::Arc};
@@ -18,17 +19,41 @@ pub struct Plane {
     _placement: Guarded,
     _scheduler: Guarded,
     flags: [String; 2],
+    /// The app protocol.
+    protocol: &'static str,
     network: Arc<Network>,
     dir: TempDir,
 }
 
+/// Runs a test with a daprd that asks for turns at the app's port, and with one that asks on a stream of the app's own.
+pub fn each(test: &str, run: impl Fn(&Plane)) {
+    for plane in [Plane::at_port(test), Plane::streamed(test)].into_iter().flatten() {
+        println!("by {}", plane.protocol);
+        run(&plane);
+    }
+}
+
 impl Plane {
-    pub fn start(tools: PathBuf) -> Self {
+    /// One whose daprd asks for turns at the app's port; none where it is not built.
+    pub fn at_port(test: &str) -> Option<Self> {
+        tools(test).map(|tools| Self::start(tools, "http"))
+    }
+
+    /// One whose daprd asks on a stream.
+    pub fn streamed(test: &str) -> Option<Self> {
+        later_tools(test).map(|tools| Self::start(tools, "grpc"))
+    }
+
+    pub fn is_streamed(&self) -> bool {
+        self.protocol == "grpc"
+    }
+
+    fn start(tools: PathBuf, protocol: &'static str) -> Self {
         let dir = tempfile::tempdir().expect("a folder");
         let (placement, at) = placement(&tools, dir.path());
         let (scheduler, scheduled_at) = scheduler(&tools, dir.path());
         let flags = [format!("--placement-host-address={at}"), format!("--scheduler-host-address={scheduled_at}")];
-        Self { _placement: placement, _scheduler: scheduler, flags, network: Network::new(tools), dir }
+        Self { _placement: placement, _scheduler: scheduler, flags, protocol, network: Network::new(tools), dir }
     }
 
     /// An app that hosts `Counter`, with further settings of the type and of the app.
@@ -43,7 +68,7 @@ impl Plane {
         );
         let file = self.dir.path().join("state.db");
         let settings = [("actorStateStore", "true"), ("connectionString", file.to_str().expect("text"))];
-        let setup = Setup::new("counters", wasm, component("store", "state.sqlite", &settings));
+        let setup = Setup::new("counters", wasm, component("store", "state.sqlite", &settings)).protocol(self.protocol);
         self.flags.iter().fold(setup, |setup, flag| setup.flag(flag.as_str()))
     }
 
