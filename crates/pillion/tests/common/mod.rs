@@ -13,6 +13,8 @@ use std::{
 
 /// How long anything may take on a busy machine before the test gives up.
 pub const PATIENCE: Duration = Duration::from_secs(60);
+/// The same for a command that may compile a guest first.
+const LONGEST: Duration = Duration::from_mins(5);
 
 /// The repository.
 pub fn root() -> PathBuf {
@@ -67,12 +69,28 @@ pub struct Finished {
 
 /// Runs a verb to its end.
 pub fn run(args: &[&str], dir: &Path) -> Finished {
-    let output = pillion().args(args).current_dir(dir).stdin(Stdio::null()).output().expect("the binary starts");
-    Finished {
-        status: output.status,
-        stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
-        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
-    }
+    end_of(pillion().args(args).current_dir(dir))
+}
+
+/// Runs a command that ends by itself. One that does not within [`LONGEST`] is ended, and is a failure.
+pub fn end_of(command: &mut Command) -> Finished {
+    let command = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let child = command.spawn().expect("the binary starts");
+    let id = child.id();
+    let (sender, ended) = channel();
+    std::thread::spawn(move || sender.send(child.wait_with_output()));
+    let (output, in_time) = match ended.recv_timeout(LONGEST) {
+        Ok(output) => (output, true),
+        Err(_) => {
+            signal(id, rustix::process::Signal::KILL);
+            (ended.recv().expect("it was ended"), false)
+        }
+    };
+    let output = output.expect("what it printed");
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
+    assert!(in_time, "it does not end:\n{stdout}{stderr}");
+    Finished { status: output.status, stdout, stderr }
 }
 
 /// A running `pillion up`, `run` or `serve`.
