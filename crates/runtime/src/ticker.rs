@@ -11,7 +11,10 @@ use wasmtime::Engine;
 /// was 2.5 % of a guest's time.
 pub(crate) const TICK: Duration = Duration::from_millis(2);
 /// The thread ticks on for so many ticks after the last guest, so that a steady trickle of calls wakes it rarely.
-const LINGER: u32 = 25;
+const LINGER: u32 = 8;
+/// The longest pause of those is so many doublings of [`TICK`]: calls that come and go between two looks need none of them, and
+/// a guest that stays is seen at the next.
+const DOUBLINGS: u32 = 2;
 
 /// Owns the ticking thread.
 #[derive(Debug)]
@@ -76,7 +79,7 @@ impl Shared {
     fn tick_while_guests_run(&self, engine: &Engine) {
         let mut idle = 0;
         while idle < LINGER && !self.ended.load(Ordering::Acquire) {
-            std::thread::park_timeout(TICK);
+            std::thread::park_timeout(TICK * (1 << idle.min(DOUBLINGS)));
             engine.increment_epoch();
             idle = match self.running.load(Ordering::SeqCst) {
                 0 => idle + 1,
