@@ -230,7 +230,7 @@ mod tests {
 
     #[tokio::test]
     async fn many_newcomers_wait_for_few_turns_of_those_who_run() {
-        let threads = GuestThreads::start(1).expect("a thread");
+        let threads = GuestThreads::start(1, false).expect("a thread");
         let (begin, begun) = mpsc::channel::<()>();
         threads.handle().spawn(async move { begun.recv().is_ok() });
         let turns = Arc::new(AtomicUsize::new(0));
@@ -265,7 +265,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_came_by_a_socket_is_read_before_the_next_turn() {
-        let threads = GuestThreads::start(1).expect("a thread");
+        let threads = GuestThreads::start(1, false).expect("a thread");
         let guest = threads.spawn(async move {
             let (writer, reader) = UnixStream::pair().expect("a pair");
             let reads = Arc::new(AtomicUsize::new(0));
@@ -302,7 +302,7 @@ mod tests {
     #[tokio::test]
     async fn a_call_waits_where_the_thread_has_run_others_for_long_and_only_there() {
         begin(false).await;
-        let threads = GuestThreads::start(1).expect("a thread");
+        let threads = GuestThreads::start(1, false).expect("a thread");
         let (told, seen) = mpsc::channel();
         let main = threads.spawn(async move {
             begin(false).await;

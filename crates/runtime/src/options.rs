@@ -18,6 +18,9 @@ pub struct Options {
     pub code_idle: Duration,
     /// Threads that run guests; never the ones that accept and answer.
     pub guest_threads: usize,
+    /// Those threads don't interrupt who runs on their core (Linux's `SCHED_BATCH`): for a process beside a sidecar that hands over its
+    /// requests one by one. Beside what never rests a call then waits for the end of that one's turn, some milliseconds.
+    pub gives_way: bool,
     /// Instances at the same time; they cost address space until they are used.
     pub max_instances: u32,
     /// Bytes of guest memory over all instances. Past it a call is answered 503.
@@ -43,6 +46,7 @@ impl Default for Options {
             resident_code: None,
             code_idle: Duration::from_secs(300),
             guest_threads: cores,
+            gives_way: false,
             // More than calls at once: a guest's only call gets in when all places are taken.
             max_instances: 320,
             memory_budget: 1 << 30,

@@ -112,7 +112,7 @@ impl Runtime {
         let shared = Arc::new(Shared {
             linkers: Linkers::new(&engine, options.stock_http),
             ticker: Ticker::start(&engine)?,
-            threads: GuestThreads::start(options.guest_threads)?,
+            threads: GuestThreads::start(options.guest_threads, options.gives_way)?,
             cache,
             residents: Residents::new(&options),
             models: Registry::new(options.models),

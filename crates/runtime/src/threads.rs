@@ -54,7 +54,8 @@ impl Drop for WithinGuest {
 pub(crate) struct GuestThreads(Option<Runtime>);
 
 impl GuestThreads {
-    pub(crate) fn start(threads: usize) -> std::io::Result<Self> {
+    /// As many threads, which wait for a core that is free if they are to [`give_way`].
+    pub(crate) fn start(threads: usize, gives_way: bool) -> std::io::Result<Self> {
         let count = AtomicUsize::new(0);
         let threads = threads.max(1);
         let line = Arc::<Line>::default();
@@ -65,6 +66,9 @@ impl GuestThreads {
             .on_thread_start(move || {
                 RUNS_GUESTS.with(|runs| runs.set(true));
                 line::belongs(&of_threads);
+                if gives_way {
+                    give_way();
+                }
             })
             .on_thread_park(|| {
                 turn::end();
@@ -99,6 +103,21 @@ impl Drop for GuestThreads {
         // The last owner may be a guest's own task, where waiting for the threads would be waiting for itself.
         if let Some(runtime) = self.0.take() {
             runtime.shutdown_background();
+        }
+    }
+}
+
+/// Has the calling thread, once it is woken, wait for who runs on its core rather than interrupt it, as Linux does for
+/// `SCHED_BATCH`. Elsewhere, and where it may not, all stays as it was.
+fn give_way() {
+    #[cfg(target_os = "linux")]
+    {
+        let priority = libc::sched_param { sched_priority: 0 };
+        // By the system call: musl's function of the same name always fails.
+        // SAFETY: it changes the calling thread alone, and reads a value that outlives the call.
+        let result = unsafe { libc::syscall(libc::SYS_sched_setscheduler, 0, libc::SCHED_BATCH, &raw const priority) };
+        if result != 0 {
+            tracing::debug!("a thread of guests can't be told to give way: {}", std::io::Error::last_os_error());
         }
     }
 }
@@ -138,6 +157,27 @@ impl<T> Drop for Task<T> {
     fn drop(&mut self) {
         if self.owned {
             self.handle.abort();
+        }
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    /// The policy by which the calling thread is scheduled: field 41 of its `stat` (proc(5)).
+    fn policy() -> u32 {
+        let stat = std::fs::read_to_string("/proc/thread-self/stat").expect("its own");
+        let (_, after_name) = stat.rsplit_once(')').expect("a name in brackets");
+        after_name.split_ascii_whitespace().nth(38).and_then(|field| field.parse().ok()).expect("a number")
+    }
+
+    #[tokio::test]
+    async fn threads_give_way_where_they_are_told_to() {
+        for (gives_way, expected) in [(false, libc::SCHED_OTHER), (true, libc::SCHED_BATCH)] {
+            let threads = GuestThreads::start(1, gives_way).expect("a thread");
+            let policy = threads.spawn(async { policy() }).await.expect("it runs");
+            assert_eq!(policy, u32::try_from(expected).expect("positive"));
         }
     }
 }

@@ -82,7 +82,7 @@ mod tests {
 
     #[test]
     fn a_thread_that_runs_guests_ends_its_turn_before_it_sleeps() {
-        let threads = GuestThreads::start(1).expect("a thread");
+        let threads = GuestThreads::start(1, false).expect("a thread");
         let count = Arc::new(Count::default());
         let of_task = Arc::clone(&count);
         let (entered, seen) = std::sync::mpsc::channel();

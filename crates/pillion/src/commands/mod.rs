@@ -126,6 +126,8 @@ fn runtime_with(global: &Global, process: Option<&Process>, actors: u32) -> Resu
     let options = Options {
         cache_dir: cache_dir(global).map(|cache| cache.join("code")),
         guest_threads: process.and_then(|process| process.guest_threads).unwrap_or(defaults.guest_threads),
+        // Who was woken by daprd's first request of several would else interrupt it before it sends the next.
+        gives_way: process.is_some() && environment::daprd_is_announced(),
         max_instances: defaults.max_instances.saturating_add(actors),
         memory_budget: process.map_or(defaults.memory_budget, |process| process.memory_budget),
         ..defaults
