@@ -25,7 +25,15 @@ pub fn options(max_instances: u32, cache: Option<&Path>) -> Options {
 /// # Errors
 /// The guest doesn't fit its limits.
 pub fn app(runtime: &Runtime, name: &str, guest: Guest, limits: Limits) -> Result<App> {
-    app_of(runtime, name, guest, limits, Arc::new(Nothing))
+    app_of(runtime, name, guest, limits, Arc::new(Nothing { next: None }))
+}
+
+/// An app whose guest can call another: whatever app it names is `next`.
+///
+/// # Errors
+/// As [`app`].
+pub fn app_before(next: App, runtime: &Runtime, name: &str, guest: Guest) -> Result<App> {
+    app_of(runtime, name, guest, Limits::default(), Arc::new(Nothing { next: Some(next) }))
 }
 
 /// The same over a sidecar.
@@ -58,14 +66,23 @@ pub fn median(mut values: Vec<f64>) -> f64 {
 /// # Errors
 /// The guest failed, or answered something else than 200.
 pub async fn call(app: &App, path: &str) -> Result<Bytes> {
-    let request = Request::post(path).body(body::empty()).context("a request")?;
+    send(app, Request::post(path).body(body::empty()).context("a request")?).await
+}
+
+/// The same with a request of one's own.
+///
+/// # Errors
+/// As [`call`].
+pub async fn send(app: &App, request: Request<Body>) -> Result<Bytes> {
     let response = app.invoke(request).await?;
     ensure!(response.status() == http::StatusCode::OK, "answered {}", response.status());
     Ok(body::collect(response.into_body(), MAX_ANSWER).await?)
 }
 
 /// A sidecar without components.
-struct Nothing;
+struct Nothing {
+    next: Option<App>,
+}
 
 fn not_here() -> Error {
     Error::new(Code::ApiUnimplemented, "not in a benchmark")
@@ -77,8 +94,15 @@ impl Sidecar for Nothing {
         "bench"
     }
 
-    async fn invoke(&self, _: Invocation) -> pillion_api::Result<Response<Body>> {
-        Err(not_here())
+    fn is_in_process(&self) -> bool {
+        true
+    }
+
+    async fn invoke(&self, invocation: Invocation) -> pillion_api::Result<Response<Body>> {
+        match &self.next {
+            Some(next) => next.invoke(invocation.request).await,
+            None => Err(not_here()),
+        }
     }
 
     async fn get_state(&self, _: &str, _: state::Get) -> pillion_api::Result<Option<state::Item>> {

@@ -22,6 +22,7 @@ const GUESTS: &[(&str, &str, &[&str])] = &[
     ("http-fresh", "hello.wat", &[]),
     ("http-reuse", "hello.wat", &["reuse"]),
     ("http-0.3-fresh", "http-service", &["/count"]),
+    ("http-call", "http-call", &["next"]),
     ("command-fresh", "hello-command.wat", &[]),
     ("bindgen-fresh", "bindgen.wat", &[]),
 ];

@@ -60,7 +60,10 @@ pub(crate) fn run(arguments: &[&str]) -> Result<()> {
     for part in PARTS.iter().filter(chosen) {
         println!("\n== {}: {}", part.name, part.about);
         match timed(|| (part.run)(&mut counts)) {
-            Ok(((), time)) => times.push((part.name, time)),
+            Ok(((), time)) => {
+                println!("-- {}: {:.0} s", part.name, time.as_secs_f64());
+                times.push((part.name, time));
+            }
             Err(error) => {
                 outcome = Err(format!("{}: {error}", part.name).into());
                 break;

@@ -1,11 +1,14 @@
 //! Calls of a guest in this process, one after another. `once GUEST CALLS` prints the process's CPU time of a call in
 //! microseconds (median, least and most over batches) and how often a call allocates. `once GUEST CALLS count` only calls:
 //! under callgrind the difference of two counts is the instructions of the calls between, the start left out. `stock`
-//! has Wasmtime's own wasi:http answer, `reuse` keeps the instance; `/PATH` is asked for in place of `/`.
+//! has Wasmtime's own wasi:http answer, `reuse` keeps the instance, `next` has the guest (`http-call`) call one that answers
+//! at once; `/PATH` is asked for in place of `/`.
 //!
 //! The pool is of few instances: Valgrind can't map the usual one.
 
 use anyhow::{Context, Result};
+use http::Request;
+use pillion_api::body;
 use pillion_benches::host::{self, cpu};
 use pillion_runtime::{App, Limits, LoadOptions, Mode, Options, Runtime};
 use std::alloc::{GlobalAlloc, Layout, System};
@@ -52,11 +55,12 @@ struct Wish {
     only_calls: bool,
     stock_http: bool,
     mode: Mode,
+    calls_next: bool,
 }
 
 impl Wish {
     fn of(args: &[String]) -> Result<Self> {
-        const USAGE: &str = "usage: once GUEST CALLS [count] [stock] [reuse] [/PATH]";
+        const USAGE: &str = "usage: once GUEST CALLS [count] [stock] [reuse] [next] [/PATH]";
         let [guest, calls, words @ ..] = args else { anyhow::bail!(USAGE) };
         let mut wish = Self {
             guest: guest.clone(),
@@ -65,12 +69,14 @@ impl Wish {
             only_calls: false,
             stock_http: false,
             mode: Mode::Fresh,
+            calls_next: false,
         };
         for word in words {
             match word.as_str() {
                 "count" => wish.only_calls = true,
                 "stock" => wish.stock_http = true,
                 "reuse" => wish.mode = Mode::Reuse { calls: u32::MAX },
+                "next" => wish.calls_next = true,
                 path if path.starts_with('/') => path.clone_into(&mut wish.path),
                 _ => anyhow::bail!(USAGE),
             }
@@ -86,17 +92,20 @@ fn main() -> Result<()> {
     let bytes = std::fs::read(&wish.guest).with_context(|| wish.guest.clone())?;
     let load = LoadOptions { mode: wish.mode.clone(), ..LoadOptions::default() };
     let guest = runtime.load_with("guest", bytes, None, &load)?;
-    let app = host::app(&runtime, "app", guest, Limits::default())?;
+    let app = match wish.calls_next {
+        true => host::app_before(next(&runtime)?, &runtime, "app", guest)?,
+        false => host::app(&runtime, "app", guest, Limits::default())?,
+    };
     tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
         if wish.only_calls {
-            return calls(&app, &wish.path, wish.calls).await;
+            return calls(&app, &wish, wish.calls).await;
         }
-        calls(&app, &wish.path, WARM).await?;
+        calls(&app, &wish, WARM).await?;
         let mut micros = Vec::new();
         let allocations = ALLOCATIONS.load(Ordering::Relaxed);
         for _ in 0..BATCHES {
             let before = cpu();
-            calls(&app, &wish.path, wish.calls).await?;
+            calls(&app, &wish, wish.calls).await?;
             #[allow(clippy::cast_precision_loss)]
             micros.push((cpu() - before) / wish.calls as f64);
         }
@@ -111,9 +120,19 @@ fn main() -> Result<()> {
     })
 }
 
-async fn calls(app: &App, path: &str, count: usize) -> Result<()> {
+/// An app that answers at once.
+fn next(runtime: &Runtime) -> Result<App> {
+    let guest = runtime.load("next", include_bytes!("../../guests/hello.wat").to_vec(), None)?;
+    host::app(runtime, "next", guest, Limits::default())
+}
+
+async fn calls(app: &App, wish: &Wish, count: usize) -> Result<()> {
     for _ in 0..count {
-        host::call(app, path).await?;
+        let mut request = Request::post(&wish.path);
+        if wish.calls_next {
+            request = request.header("x-url", "http://next.dapr/");
+        }
+        host::send(app, request.body(body::empty())?).await?;
     }
     Ok(())
 }
