@@ -360,7 +360,8 @@ fn no_native_app_outlives_a_forced_end() {
     }
 }
 
-/// As `dapr run -f` starts it: in the app's folder, with the app's id and port in its environment.
+/// As `dapr run -f` starts it: in the app's folder, with the app's id and port in its environment. What the file's other apps
+/// have need not be here.
 #[test]
 fn serve_finds_its_app_by_the_environment() {
     let [port, dapr] = free_ports();
@@ -368,7 +369,7 @@ fn serve_finds_its_app_by_the_environment() {
     fs::create_dir(dir.path().join("cat")).expect("a folder");
     fs::copy(root().join("examples/hello/cat.wat"), dir.path().join("cat/cat.wat")).expect("a guest");
     let manifest = format!(
-        "version: 1\napps:\n  - appID: cat\n    appDirPath: ./cat\n    daprHTTPPort: {dapr}\n    wasm: {{ source: cat.wat }}\n  - appID: other\n    appDirPath: ./cat\n    wasm: {{ source: cat.wat }}\n"
+        "version: 1\napps:\n  - appID: cat\n    appDirPath: ./cat\n    daprHTTPPort: {dapr}\n    wasm: {{ source: cat.wat }}\n  - appID: other\n    appDirPath: ./not-here\n    wasm: {{ source: cat.wat }}\n"
     );
     fs::write(dir.path().join("dapr.yaml"), manifest).expect("written");
     let mut command = common::pillion();

@@ -93,7 +93,7 @@ impl Idle {
 
 /// An engine for core modules and components of WASI 0.2.
 pub(crate) fn engine(options: &Options, idle: Idle) -> wasmtime::Result<Engine> {
-    tracing::info!(
+    tracing::debug!(
         reset = idle.reset.name(),
         instances = options.max_instances,
         kept = idle.bytes(),

@@ -86,6 +86,11 @@ pub(crate) fn manifest(path: &Path) -> Result<Manifest> {
     read_manifest(path, &places())
 }
 
+/// The same where only one app's files need be there, as in an image of that app.
+pub(crate) fn manifest_of(path: &Path, app_id: Option<&str>) -> Result<Manifest> {
+    read_manifest(path, &Places { only: app_id.map(str::to_owned), ..places() })
+}
+
 /// The same where guests that say how they are built need not be there.
 pub(crate) fn unbuilt_manifest(path: &Path) -> Result<Manifest> {
     read_manifest(path, &Places { unbuilt: true, ..places() })
@@ -103,7 +108,7 @@ fn read_manifest(path: &Path, places: &Places) -> Result<Manifest> {
 
 /// The user's own folders.
 pub(crate) fn places() -> Places {
-    Places { home: environment::home(), runtime: environment::dapr_runtime_path(), unbuilt: false }
+    Places { home: environment::home(), runtime: environment::dapr_runtime_path(), ..Places::default() }
 }
 
 /// The folder of compiled code and models.

@@ -13,7 +13,7 @@ use std::process::ExitCode;
 pub(crate) async fn run(global: &Global, serve: Serve) -> Result<ExitCode> {
     super::start_logs(global)?;
     let file = serve.run_file.map_or_else(super::nearest_file, Ok)?;
-    let mut manifest = super::manifest(&file)?;
+    let mut manifest = super::manifest_of(&file, serve.app_id.as_deref())?;
     only(&mut manifest, serve.app_id.as_deref())?;
     if let Some(app) = manifest.apps.first_mut() {
         app.app_port = serve.app_port.unwrap_or(app.app_port);

@@ -36,10 +36,11 @@ pub(super) fn read(index: usize, node: &Node, shared: &mut Shared<'_>, findings:
     let mut fields = Fields::open(node, format!("app {}", index + 1), findings)?;
     let given = fields.text("appID", findings);
     name(&mut fields, given);
-    let dir = read_dir(&mut fields, shared.base, findings);
+    let dir = read_dir(&mut fields, given, shared.base, findings);
     let app_id = read_id(given, dir.as_deref(), &fields, findings);
     name(&mut fields, app_id.as_deref());
-    let base = Base { folder: dir.as_deref(), ..shared.base };
+    let used = dir.as_deref().filter(|_| shared.base.places.uses(app_id.as_deref()));
+    let base = Base { folder: used, ..shared.base };
     let own = Settings::read(&mut fields, base, findings);
     let ports = read_ports(&mut fields, &mut shared.ports, findings);
     let command: Vec<String> = fields.texts("command", findings).into_iter().map(|(_, text)| text.to_owned()).collect();
@@ -99,14 +100,21 @@ fn read_kind(fields: &mut Fields<'_>, command: &[String], base: Base<'_>, findin
     }
 }
 
-fn read_dir(fields: &mut Fields<'_>, base: Base<'_>, findings: &mut Findings) -> Option<PathBuf> {
+fn read_dir(fields: &mut Fields<'_>, app_id: Option<&str>, base: Base<'_>, findings: &mut Findings) -> Option<PathBuf> {
     let Some(entry) = fields.entry("appDirPath") else {
         let message = format!("{}: `appDirPath` is missing", fields.owner());
         findings.error_hint(fields.at(), message, "add `appDirPath: .` for the folder of the file");
         return None;
     };
     match entry.value.text() {
-        Some(text) => base.existing("appDirPath", entry.value.at, text, Wanted::Folder, findings),
+        Some(text) => {
+            let path = base.resolve(text).ok();
+            let id = app_id.map(str::to_owned).or_else(|| paths::base_name(path.as_deref()?));
+            match path {
+                Some(unused) if !base.places.uses(id.as_deref()) => Some(unused),
+                _ => base.existing("appDirPath", entry.value.at, text, Wanted::Folder, findings),
+            }
+        }
         None => {
             findings.error(entry.value.at, format!("`appDirPath` must be text, but is {}", entry.value.kind()));
             None

@@ -12,6 +12,15 @@ pub(crate) struct Places {
     pub(crate) runtime: Option<PathBuf>,
     /// Guests that say how they are built may be missing yet.
     pub(crate) unbuilt: bool,
+    /// The one app whose files are used, by its id: those of others need not be here. None: every app's must be.
+    pub(crate) only: Option<String>,
+}
+
+impl Places {
+    /// Whether the files of this app are used.
+    pub(super) fn uses(&self, app_id: Option<&str>) -> bool {
+        self.only.is_none() || self.only.as_deref() == app_id
+    }
 }
 
 /// What a path must name.
@@ -25,7 +34,7 @@ pub(super) enum Wanted {
 /// What a path is relative to.
 #[derive(Clone, Copy)]
 pub(super) struct Base<'a> {
-    /// None where it is unknown, because the file names a folder that isn't there: then nothing is checked.
+    /// None where it is unknown, because the file names a folder that isn't there, or isn't used: then nothing is checked.
     pub(super) folder: Option<&'a Path>,
     pub(super) places: &'a Places,
 }

@@ -16,7 +16,7 @@ fn a_lone_guest_is_a_manifest_of_one_app() {
         args: vec!["one".to_owned()],
         ..RunFlags::default()
     };
-    let places = Places { home: Some(dir.path().join("home")), runtime: None, unbuilt: false };
+    let places = Places { home: Some(dir.path().join("home")), ..Places::default() };
     let manifest = Manifest::for_file(&dir.path().join("guest.wasm"), &flags, &places).expect("good");
     let [app] = manifest.apps.as_slice() else { panic!("one app") };
     assert_eq!((app.app_id.as_str(), app.app_port, app.max_body_size), ("guest", 8080, 4 << 20));

@@ -23,7 +23,7 @@ fn folder() -> tempfile::TempDir {
 
 fn load(dir: &Path, text: &str) -> Result<(Manifest, Vec<Diagnostic>), Vec<Diagnostic>> {
     fs::write(dir.join("dapr.yaml"), text).expect("written");
-    Manifest::load(dir, &Places { home: Some(dir.join("home")), runtime: None, unbuilt: false })
+    Manifest::load(dir, &Places { home: Some(dir.join("home")), ..Places::default() })
 }
 
 #[track_caller]

@@ -59,13 +59,31 @@ fn the_runtime_path_replaces_the_home() {
     fs::create_dir_all(dir.path().join("data/.dapr/components")).expect("a folder");
     fs::create_dir_all(dir.path().join("static/.dapr/components")).expect("a folder");
     fs::write(dir.path().join("dapr.yaml"), WITHOUT_ANY).expect("written");
-    let places = Places { home: Some(dir.path().join("home")), runtime: Some(dir.path().join("data")), unbuilt: false };
+    let places =
+        Places { home: Some(dir.path().join("home")), runtime: Some(dir.path().join("data")), ..Places::default() };
     let (manifest, _) = Manifest::load(dir.path(), &places).expect("good");
     assert_eq!(manifest.apps[0].resources_paths, [dir.path().join("data/.dapr/components")]);
     fs::write(dir.path().join("dapr.yaml"), format!("common: {{ runtimePath: static }}\n{WITHOUT_ANY}"))
         .expect("written");
     let (manifest, _) = Manifest::load(dir.path(), &places).expect("good");
     assert_eq!(manifest.apps[0].resources_paths, [dir.path().join("static/.dapr/components")]);
+}
+
+#[test]
+fn files_of_apps_that_are_not_used_may_be_missing() {
+    let dir = folder();
+    let gone = "{ appDirPath: gone, daprHTTPPort: 3502, resourcesPaths: [none], wasm: { source: x.wasm } }";
+    let text = format!("version: 1\napps: [{{ appDirPath: app }}, {gone}]");
+    fs::write(dir.path().join("dapr.yaml"), text).expect("written");
+    let load = |only: &str| {
+        let places = Places { only: Some(only.to_owned()), ..Places::default() };
+        Manifest::load(dir.path(), &places)
+    };
+    let (manifest, _) = load("app").expect("good");
+    let ids: Vec<_> = manifest.apps.iter().map(|app| (app.app_id.as_str(), app.dapr_http_port)).collect();
+    assert_eq!(ids, [("app", 0), ("gone", 3502)]);
+    let found = load("gone").expect_err("its folder is missing");
+    assert!(shown(dir.path(), &found).contains("`gone` does not exist"), "{found:?}");
 }
 
 #[test]
