@@ -2,6 +2,7 @@
 
 use crate::common::{self, Answer, PATIENCE, Running, ask, free_ports, on_free_ports};
 use std::{
+    collections::HashSet,
     fs::{self, File},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
@@ -265,6 +266,26 @@ impl Behind {
 
     pub fn count(&self, text: &str) -> usize {
         self.events().iter().filter(|event| event.contains(text)).count()
+    }
+
+    /// Waits until the guests recorded every `event <number>.`, as long as fewer and fewer are missing.
+    pub fn expect_all(&self, taken: &[usize]) {
+        let mut missing = self.missing(taken);
+        while !missing.is_empty() {
+            let before = missing.len();
+            let some_came = until(|| {
+                missing = self.missing(taken);
+                missing.len() < before
+            });
+            assert!(some_came, "of {} events {missing:?} are lost", taken.len());
+        }
+    }
+
+    fn missing(&self, taken: &[usize]) -> Vec<usize> {
+        let log = self.events().join("\n");
+        let seen: HashSet<usize> =
+            log.split("event ").filter_map(|rest| rest.split_once('.')?.0.parse().ok()).collect();
+        taken.iter().copied().filter(|n| !seen.contains(n)).collect()
     }
 
     /// Waits until the guests recorded `text` so often.

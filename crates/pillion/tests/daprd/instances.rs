@@ -3,7 +3,7 @@
 use crate::{
     common,
     harness::{Behind, Network, Setup, pause, tools, until},
-    redis::Redis,
+    redis::{REDELIVERY, Redis},
 };
 use std::{
     sync::atomic::{AtomicBool, AtomicUsize, Ordering},
@@ -12,8 +12,6 @@ use std::{
 };
 
 const APP: &str = r#"{ guests: { listener: { source: event-recorder.wasm }, echo: { source: http-echo.wasm } }, routes: [{ path: /api, guest: echo }], on: [{ pubsub: bus, topic: orders, guest: listener }], allow: { files: ["./events:/events"] } }"#;
-/// What a consumer that went away had taken is the other's after a second.
-const REDELIVERY: [(&str, &str); 2] = [("processingTimeout", "1s"), ("redeliverInterval", "1s")];
 /// Between two events of the load.
 const PAUSE: Duration = Duration::from_millis(5);
 /// Events of the load before and after the end of one instance.

@@ -6,6 +6,10 @@ use crate::{
 };
 use std::{path::Path, process::Command};
 
+/// What a daprd or an app had taken and not finished is the next one's after a second. In milliseconds: daprd passes over a
+/// `redeliverInterval` of `1s`, and looks each 15 seconds.
+pub const REDELIVERY: [(&str, &str); 2] = [("processingTimeout", "1000"), ("redeliverInterval", "1000")];
+
 /// A running server.
 pub struct Redis {
     _server: Guarded,

@@ -3,7 +3,7 @@
 use crate::{
     common,
     harness::{Network, Setup, pause, rounds, tools, until},
-    redis::Redis,
+    redis::{REDELIVERY, Redis},
 };
 use std::{
     sync::{
@@ -15,8 +15,6 @@ use std::{
 };
 
 const APP: &str = r#"{ guests: { listener: { source: event-recorder.wasm } }, on: [{ pubsub: bus, topic: orders, guest: listener }], allow: { files: ["./events:/events"] } }"#;
-/// What a daprd had taken and not finished is its successor's after a second.
-const REDELIVERY: [(&str, &str); 2] = [("processingTimeout", "1s"), ("redeliverInterval", "1s")];
 /// Crashes of daprd; `PILLION_TEST_ROUNDS` asks for more.
 const ROUNDS: usize = 5;
 /// Between two events of the load.
@@ -61,9 +59,5 @@ pub fn check(test: &str, app: &str) {
         done.store(true, Ordering::Relaxed);
     });
     let taken = taken.into_inner().expect("no test panicked");
-    let missing = || {
-        let log = behind.events().join("\n");
-        taken.iter().filter(|n| !log.contains(&format!("event {n}."))).copied().collect::<Vec<i32>>()
-    };
-    assert!(until(|| missing().is_empty()), "of {} events {:?} are lost", taken.len(), missing());
+    behind.expect_all(&taken);
 }

@@ -44,9 +44,7 @@ pub fn end_often(mut behind: Behind, rounds: usize) {
         }
         done.store(true, Ordering::Relaxed);
     });
-    for n in 0..taken.into_inner() {
-        behind.until(&format!("event {n}."), 1);
-    }
+    behind.expect_all(&(0..taken.into_inner()).collect::<Vec<_>>());
 }
 
 /// daprd keeps nothing of an app: whoever comes next asks again.

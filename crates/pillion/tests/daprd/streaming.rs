@@ -3,7 +3,7 @@
 use crate::{
     harness::{Behind, Network, Setup, bus, component, rounds, tools, until},
     instances,
-    redis::Redis,
+    redis::{REDELIVERY, Redis},
     restarts, shutdown, typed,
 };
 
@@ -11,8 +11,6 @@ const LISTENER: &str = r#"{ guests: { listener: { source: event-recorder.wasm } 
 const HTTP: &str = r#"{ guests: { own: { source: http-subscriber.wasm } }, on: [{ pubsub: bus, topic: orders, streaming: true }], allow: { files: ["./events:/events"] } }"#;
 /// No dead letters: what no stream takes any more is the broker's to deliver again.
 const PLAIN: &str = r#"{ guests: { listener: { source: event-recorder.wasm }, echo: { source: http-echo.wasm } }, routes: [{ path: /api, guest: echo }], on: [{ pubsub: bus, topic: orders, guest: listener, streaming: true }], allow: { files: ["./events:/events"] } }"#;
-/// What a consumer that went away had taken is the next one's after a second.
-const REDELIVERY: [(&str, &str); 2] = [("processingTimeout", "1s"), ("redeliverInterval", "1s")];
 const EVENT: (&str, &str) = ("content-type", "application/cloudevents+json");
 
 /// The in-memory broker keeps nothing for who comes late.
