@@ -53,6 +53,8 @@ async fn acknowledged_writes_survive_a_kill_and_none_is_half_there() {
         let mut child = Command::new(std::env::current_exe().expect("this binary"))
             .args(["--exact", "durability::writes_until_killed", "--nocapture"])
             .env(FOLDER, world.path())
+            // What a killed copy leaves behind goes with this folder.
+            .env("TMPDIR", world.path())
             .env(FIRST, (round * 1_000_000).to_string())
             .stdout(Stdio::piped())
             .spawn()
