@@ -4,10 +4,16 @@
 use std::{
     fs,
     io::{BufRead, BufReader, Read},
+    iter::repeat_with,
     net::TcpListener,
+    ops::Range,
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
-    sync::mpsc::{Receiver, RecvTimeoutError, channel},
+    sync::{
+        LazyLock,
+        atomic::{AtomicUsize, Ordering},
+        mpsc::{Receiver, RecvTimeoutError, channel},
+    },
     time::{Duration, Instant},
 };
 
@@ -205,10 +211,14 @@ fn wait(child: &mut Child) -> ExitStatus {
     }
 }
 
-/// Ports that were free a moment ago. Whoever starts something on them tries again with others if one is taken by then.
+/// Free ports, each of them given once by this process. No connection gets one by chance, also while what listened there is
+/// started again: they are below those that Linux gives to connections (`net.ipv4.ip_local_port_range`, from 32768 on).
 pub fn free_ports<const N: usize>() -> [u16; N] {
-    let sockets = std::array::from_fn::<_, N, _>(|_| TcpListener::bind("127.0.0.1:0").expect("a free port"));
-    sockets.map(|socket| socket.local_addr().expect("an address").port())
+    const PORTS: Range<u16> = 12_000..32_000;
+    static NEXT: LazyLock<AtomicUsize> = LazyLock::new(|| AtomicUsize::new(std::process::id() as usize * 61));
+    let next = || PORTS.start + (NEXT.fetch_add(1, Ordering::Relaxed) % PORTS.len()) as u16;
+    let is_free = |port: &u16| TcpListener::bind(("127.0.0.1", *port)).is_ok();
+    std::array::from_fn(|_| repeat_with(next).take(PORTS.len()).find(is_free).expect("a free port"))
 }
 
 /// Starts something on free ports, again with others where one was taken meanwhile.
@@ -217,7 +227,8 @@ pub fn on_free_ports<T>(mut start: impl FnMut() -> Result<T, String>) -> T {
     for _ in 0..5 {
         match start() {
             Ok(started) => return started,
-            Err(printed) if printed.contains("in use") => last = printed,
+            // The latter is how daprd says it of its port for HTTP.
+            Err(printed) if ["in use", "could not listen"].iter().any(|text| printed.contains(text)) => last = printed,
             Err(printed) => panic!("it does not start:\n{printed}"),
         }
     }

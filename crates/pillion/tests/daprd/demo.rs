@@ -1,7 +1,7 @@
 //! The article's three apps as three processes, each behind a daprd of its own.
 
 use crate::{
-    common::{self, Running, ask, free_ports, post, root},
+    common::{self, Running, ask, free_ports, on_free_ports, post, root},
     harness::{Daprd, Network, Ports, Setup, set_dapr_variables, tools},
 };
 use std::{fs, os::unix::fs::symlink, path::Path, sync::Arc};
@@ -63,14 +63,7 @@ fn write_run_file(dir: &Path, ports: &[Ports; 3]) {
 
 fn start(test: &str, protocol: &'static str) -> Option<Demo> {
     let network = Network::new(tools(test)?);
-    for _ in 0..5 {
-        match Demo::start(&network, protocol) {
-            Ok(demo) => return Some(demo),
-            Err(printed) if printed.contains("in use") => {}
-            Err(printed) => panic!("{printed}"),
-        }
-    }
-    panic!("no free ports")
+    Some(on_free_ports(|| Demo::start(&network, protocol)))
 }
 
 fn picture() -> Vec<u8> {
