@@ -95,7 +95,7 @@ impl Sidecar for Nothing {
     }
 
     fn is_in_process(&self) -> bool {
-        true
+        self.next.is_some()
     }
 
     async fn invoke(&self, invocation: Invocation) -> pillion_api::Result<Response<Body>> {

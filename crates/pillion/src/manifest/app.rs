@@ -100,21 +100,17 @@ fn read_kind(fields: &mut Fields<'_>, command: &[String], base: Base<'_>, findin
     }
 }
 
-fn read_dir(fields: &mut Fields<'_>, app_id: Option<&str>, base: Base<'_>, findings: &mut Findings) -> Option<PathBuf> {
+fn read_dir(fields: &mut Fields<'_>, given: Option<&str>, base: Base<'_>, findings: &mut Findings) -> Option<PathBuf> {
     let Some(entry) = fields.entry("appDirPath") else {
         let message = format!("{}: `appDirPath` is missing", fields.owner());
         findings.error_hint(fields.at(), message, "add `appDirPath: .` for the folder of the file");
         return None;
     };
     match entry.value.text() {
-        Some(text) => {
-            let path = base.resolve(text).ok();
-            let id = app_id.map(str::to_owned).or_else(|| paths::base_name(path.as_deref()?));
-            match path {
-                Some(unused) if !base.places.uses(id.as_deref()) => Some(unused),
-                _ => base.existing("appDirPath", entry.value.at, text, Wanted::Folder, findings),
-            }
-        }
+        Some(text) => match base.resolve(text) {
+            Ok(unused) if !base.places.uses(id_of(given, Some(&unused)).as_deref()) => Some(unused),
+            _ => base.existing("appDirPath", entry.value.at, text, Wanted::Folder, findings),
+        },
         None => {
             findings.error(entry.value.at, format!("`appDirPath` must be text, but is {}", entry.value.kind()));
             None
@@ -122,9 +118,14 @@ fn read_dir(fields: &mut Fields<'_>, app_id: Option<&str>, base: Base<'_>, findi
     }
 }
 
+/// An app without an `appID` is called as its folder is.
+fn id_of(given: Option<&str>, dir: Option<&Path>) -> Option<String> {
+    given.map(str::to_owned).or_else(|| paths::base_name(dir?))
+}
+
 fn read_id(given: Option<&str>, dir: Option<&Path>, fields: &Fields<'_>, findings: &mut Findings) -> Option<String> {
     let at = fields.mapping().get("appID").map_or(fields.at(), |node| node.at);
-    let id = given.map(str::to_owned).or_else(|| paths::base_name(dir?))?;
+    let id = id_of(given, dir)?;
     match check_id(&id) {
         Ok(()) => Some(id),
         Err(wrong) => {

@@ -281,10 +281,11 @@ impl Behind {
         }
     }
 
-    fn missing(&self, taken: &[usize]) -> Vec<usize> {
-        let log = self.events().join("\n");
-        let seen: HashSet<usize> =
-            log.split("event ").filter_map(|rest| rest.split_once('.')?.0.parse().ok()).collect();
+    /// Which events `event <number>.` no guest recorded.
+    pub fn missing(&self, taken: &[usize]) -> Vec<usize> {
+        let events = self.events();
+        let texts = events.iter().flat_map(|line| line.split("event "));
+        let seen: HashSet<usize> = texts.filter_map(|text| text.split_once('.')?.0.parse().ok()).collect();
         taken.iter().copied().filter(|n| !seen.contains(n)).collect()
     }
 

@@ -59,5 +59,6 @@ pub fn check(test: &str, app: &str) {
         done.store(true, Ordering::Relaxed);
     });
     let taken = taken.into_inner().expect("no test panicked");
-    behind.expect_all(&taken);
+    let missing = || behind.missing(&taken);
+    assert!(until(|| missing().is_empty()), "of {} events {:?} are lost", taken.len(), missing());
 }
