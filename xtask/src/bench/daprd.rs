@@ -15,6 +15,8 @@ const CONNECTIONS: u32 = 16;
 const NATIVE: &str = "daprd, native hyper";
 const FRESH: &str = "daprd, pillion";
 const REUSE: &str = "daprd, pillion, mode: reuse";
+const FRESH_UNTOLD: &str = "daprd, pillion that doesn't give way";
+const REUSE_UNTOLD: &str = "daprd, pillion that doesn't give way, mode: reuse";
 const HOP: &str = "guest to guest, in process";
 const HOP_DAPRD: &str = "guest to guest, through daprd";
 const FRONT: &str = "the calling guest, which calls nobody";
@@ -47,7 +49,7 @@ pub(super) fn run(rounds: usize) -> Result<()> {
     let tools = daprd::FIRST.ready()?.ok_or("there is no `go` to build Dapr's own programs with")?;
     let places = Places::build()?;
     let mut report = places::head("Beside a real daprd", "daprd")?;
-    report.push_str(&format!("daprd 1.16.0, without metrics and traces, and the app on core 1, the load with {CONNECTIONS} connections on core 0; rounds interleaved, {SECONDS} s\neach; medians. CPU is that of daprd and the app together, from the kernel. Apps answer `hello world`.\n\n"));
+    report.push_str(&format!("daprd 1.16.0, without metrics and traces, and the app on core 1, the load with {CONNECTIONS} connections on core 0; rounds interleaved, {SECONDS} s\neach; medians. CPU is that of daprd and the app together, from the kernel. Apps answer `hello world`.\nWhat doesn't give way was not told of its daprd.\n\n"));
     let through = measure(&places, &invocations(&places, &tools, APPS)?, rounds)?;
     report.push_str(&format!("## Service invocation through one daprd\n\n{}\n", micros_table(&through, &[NATIVE])));
     let apart = measure(&places, &invocations(&places, &tools, BESIDE)?, rounds)?;
@@ -77,10 +79,20 @@ fn invocations(places: &Places, tools: &Path, core: &str) -> Result<Vec<Contende
         header: None,
     }];
     let hello = places.guest("hello", "")?.display().to_string();
-    for (name, mode) in [(FRESH, "fresh"), (REUSE, "reuse")] {
+    let ways = [
+        (FRESH, "fresh", true),
+        (REUSE, "reuse", true),
+        (FRESH_UNTOLD, "fresh", false),
+        (REUSE_UNTOLD, "reuse", false),
+    ];
+    for (name, mode, told) in ways {
         let ports = free_ports()?;
-        let wasm = format!("      guests: {{ hello: {{ source: {hello}, mode: {mode} }} }}\n");
-        let app = serve(places, "hello", mode, &wasm, ports)?;
+        // Who is told of no daprd has a Dapr port of its own.
+        let dapr = if told { ports.http } else { free_port()? };
+        let wasm =
+            format!("      guests: {{ hello: {{ source: {hello}, mode: {mode} }} }}\n    daprHTTPPort: {dapr}\n");
+        let told_of = if told { announcement(ports) } else { Vec::new() };
+        let app = serve(places, "hello", &ports.app.to_string(), &wasm, ports.app, told_of)?;
         let servers = vec![app, start_daprd(places, tools, core, "hello", ports)?];
         contenders.push(Contender { name, servers, url: invoke_url(ports, "hello", "hello"), header: None });
     }
@@ -102,7 +114,7 @@ fn hops(places: &Places, tools: &Path) -> Result<Vec<Contender>> {
         url: format!("http://127.0.0.1:{}{path}", ports.app),
         header: calls.then(|| format!("x-url={}", invoke_url(ports, SHOP, "back"))),
     };
-    let app = serve(places, SHOP, "through", &wasm, through)?;
+    let app = serve(places, SHOP, "through", &wasm, through.app, announcement(through))?;
     let servers = vec![app, start_daprd(places, tools, APPS, SHOP, through)?];
     Ok(vec![
         contender(BACK, vec![up(places, "back", &wasm, back_alone)?], back_alone, "/back", false),
@@ -119,18 +131,18 @@ fn up(places: &Places, name: &str, wasm: &str, ports: Ports) -> Result<Server> {
     Server::start_at(&places.pillion(&format!("up {file} --metrics-port 0 --log-level error")), root(), ports.app)
 }
 
-/// One app of a manifest, as `dapr run` starts it.
-fn serve(places: &Places, app_id: &str, name: &str, wasm: &str, ports: Ports) -> Result<Server> {
-    let file = places.manifest_of(app_id, &format!("behind-{name}"), wasm, ports.app)?.display().to_string();
-    let variables = [
-        ("APP_ID", app_id.to_owned()),
-        ("DAPR_HTTP_PORT", ports.http.to_string()),
-        ("DAPR_GRPC_PORT", ports.grpc.to_string()),
-    ];
-    let mut command = vec!["env".to_owned()];
-    command.extend(variables.map(|(name, value)| format!("{name}={value}")));
+/// How `dapr run` tells an app of its daprd.
+fn announcement(ports: Ports) -> Vec<String> {
+    vec![format!("DAPR_HTTP_PORT={}", ports.http), format!("DAPR_GRPC_PORT={}", ports.grpc)]
+}
+
+/// One app of a manifest, as `dapr run` starts it with these variables.
+fn serve(places: &Places, app_id: &str, name: &str, wasm: &str, port: u16, variables: Vec<String>) -> Result<Server> {
+    let file = places.manifest_of(app_id, &format!("behind-{name}"), wasm, port)?.display().to_string();
+    let mut command = vec!["env".to_owned(), format!("APP_ID={app_id}")];
+    command.extend(variables);
     command.extend(places.pillion(&format!("serve --run-file {file} --metrics-port 0 --log-level error")));
-    Server::start_at(&command, root(), ports.app)
+    Server::start_at(&command, root(), port)
 }
 
 fn start_daprd(places: &Places, tools: &Path, core: &str, app_id: &str, ports: Ports) -> Result<Server> {
@@ -208,6 +220,16 @@ fn judge(through: &[Way], apart: &[Way], between: &[Way]) -> Reaches {
         let ratio = format!("pillion / a native app, through one daprd, {of}");
         reaches.ratio(&ratio, 1.10, way(FRESH), way(NATIVE), cpu);
         reaches.ratio(&format!("{ratio}, mode: reuse"), 1.10, way(REUSE), way(NATIVE), cpu);
+    }
+    let way = |name| find(through, name);
+    for (name, untold) in [(FRESH, FRESH_UNTOLD), (REUSE, REUSE_UNTOLD)] {
+        reaches.ratio(
+            &format!("{name}, on one core / the same that doesn't give way"),
+            1.0,
+            way(name),
+            way(untold),
+            cpu,
+        );
     }
     let way = |name| find(between, name);
     if let (Some(front), Some(hop), Some(daprd)) = (way(FRONT), way(HOP), way(HOP_DAPRD)) {
